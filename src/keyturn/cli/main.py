@@ -1,0 +1,51 @@
+"""``keyturn``: the root of the command line.
+
+Exit codes: 0 done, 1 it failed (standard error says why and what to do), 2 the command was wrong.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from keyturn import __version__
+from keyturn.cli import environment, function, serve
+from keyturn.model.errors import ServiceError
+
+app = typer.Typer(
+    name="keyturn",
+    help="A secrets manager that speaks AWS's API and rotates credentials for real.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+app.command("serve")(serve.serve)
+app.command("env")(environment.env)
+app.add_typer(function.app, name="function")
+
+
+def _show_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"keyturn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True),
+    ] = False,
+) -> None:
+    """A secrets manager that speaks AWS's API and rotates credentials for real."""
+    _show_version(is_wanted=version)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except ServiceError as error:
+        typer.echo(f"keyturn: {error}", err=True)
+        sys.exit(1)

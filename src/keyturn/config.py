@@ -1,0 +1,86 @@
+"""Settings: from the command line, then the environment. The only reader of either file or
+environment variable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import os
+from pathlib import Path
+from typing import Final
+
+from keyturn.model.errors import InvalidInputError
+from keyturn.model.plaintext import Plaintext
+
+DEFAULT_HOST: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8585
+# AWS's documentation writes its examples with this account: as they stand, they work here.
+DEFAULT_ACCOUNT: Final = "123456789012"
+DEFAULT_REGION: Final = "us-east-1"
+_ACCOUNT_DIGITS: Final = 12
+_PORT_MAX: Final = 65_535
+
+
+class SettingError(InvalidInputError):
+    """A setting can't be used; the message says which and what it may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenKey:
+    """An administrator's access key that was chosen outside, for automation."""
+
+    access_key_id: str
+    secret_access_key: Plaintext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a server needs to know to start."""
+
+    host: str
+    port: int
+    data_dir: Path
+    account: str
+    administrator_key: GivenKey | None = None
+    api_processes: int | None = None
+
+
+def default_data_dir() -> Path:
+    """Return where data is kept unless somebody says otherwise.
+
+    XDG Base Directory Specification: https://specifications.freedesktop.org/basedir-spec/
+    """
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "keyturn"
+
+
+def given_administrator_key(environment: Mapping[str, str] | None = None) -> GivenKey | None:
+    """Return the first administrator's access key if the environment chooses one.
+
+    Raises:
+        SettingError: only one half of it is given.
+    """
+    variables = os.environ if environment is None else environment
+    key_id = variables.get("KEYTURN_ADMIN_ACCESS_KEY_ID")
+    secret = variables.get("KEYTURN_ADMIN_SECRET_ACCESS_KEY")
+    if not key_id and not secret:
+        return None
+    if not key_id or not secret:
+        raise SettingError(
+            "KEYTURN_ADMIN_ACCESS_KEY_ID and KEYTURN_ADMIN_SECRET_ACCESS_KEY go together: set "
+            "both, or neither to have a key made."
+        )
+    return GivenKey(access_key_id=key_id, secret_access_key=Plaintext(secret.encode()))
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that can't work.
+
+    Raises:
+        SettingError: one of them can't.
+    """
+    if len(settings.account) != _ACCOUNT_DIGITS or not settings.account.isascii():
+        raise SettingError(f"The account id must have {_ACCOUNT_DIGITS} digits.")
+    if not settings.account.isdigit():
+        raise SettingError(f"The account id must have {_ACCOUNT_DIGITS} digits.")
+    if not 0 <= settings.port <= _PORT_MAX:
+        raise SettingError(f"The port must be between 0 and {_PORT_MAX}.")

@@ -1,0 +1,1 @@
+"""The engine process: background work, one job a file."""

@@ -1,0 +1,94 @@
+"""The job that rotates: begin what is due, and keep the runners busy.
+
+One thread looks; up to ``ROTATIONS_AT_ONCE`` others run. It looks when an API process taps, when a
+runner is done, when the next window opens or the next attempt is due, and every few seconds in any
+case, so that a clock that jumps or a tap that is lost does no harm.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+import threading
+from typing import Final
+
+import structlog
+
+from keyturn.model.clock import Clock
+from keyturn.rotation import due
+from keyturn.rotation.run import Runner
+from keyturn.store import rotations
+from keyturn.store.database import Database
+
+_log = structlog.get_logger(__name__)
+
+ROTATIONS_AT_ONCE: Final = 8
+_BEGUN_AT_ONCE: Final = 100
+_LOOK_EVERY: Final = timedelta(seconds=5)
+
+
+class RotationJob:
+    """Begins due rotations and has them run, until it is stopped."""
+
+    def __init__(
+        self, database: Database, runner: Runner, clock: Clock, wake: threading.Event
+    ) -> None:
+        self._database = database
+        self._runner = runner
+        self._clock = clock
+        self._wake = wake
+        self._is_stopping = threading.Event()
+        self._threads = ThreadPoolExecutor(ROTATIONS_AT_ONCE, thread_name_prefix="rotation")
+        self._running: set[Future[bool]] = set()
+
+    def run(self) -> None:
+        """Look and run until ``stop``."""
+        while not self._is_stopping.is_set():
+            self._wake.clear()
+            now = self._clock.now()
+            self._begin_due(now)
+            self._fill_runners(now)
+            self._wake.wait(self._pause_until_next(now).total_seconds())
+
+    def stop(self, seconds: float) -> bool:
+        """Take up nothing more; return whether every runner was done within ``seconds``."""
+        self._is_stopping.set()
+        self._wake.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        return all(_is_done(future, seconds) for future in tuple(self._running))
+
+    def _begin_due(self, now: datetime) -> None:
+        with self._database.read() as connection:
+            found = due.secret_ids(connection, now, _BEGUN_AT_ONCE)
+        for secret_id in found:
+            with self._database.write() as connection:
+                due.begin(connection, secret_id, now)
+
+    def _fill_runners(self, now: datetime) -> None:
+        self._running = {future for future in self._running if not future.done()}
+        free = ROTATIONS_AT_ONCE - len(self._running)
+        if free == 0:
+            return
+        with self._database.read() as connection:
+            waiting = rotations.count_claimable(connection, now=now, most=free)
+        for _ in range(waiting):
+            future = self._threads.submit(self._runner.run_next)
+            future.add_done_callback(self._note_done)
+            self._running.add(future)
+
+    def _note_done(self, future: "Future[bool]") -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            _log.error("runner failed", exc_info=error)
+        self._wake.set()
+
+    def _pause_until_next(self, now: datetime) -> timedelta:
+        with self._database.read() as connection:
+            moments = (due.next_opening_at(connection), rotations.next_due_at(connection, now))
+        upcoming = [at - now for at in moments if at is not None]
+        return max(min([*upcoming, _LOOK_EVERY]), timedelta(0))
+
+
+def _is_done(future: "Future[bool]", seconds: float) -> bool:
+    try:
+        future.exception(timeout=seconds)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The only package that does cryptography on what is stored."""

@@ -1,0 +1,19 @@
+"""Every limit that a client can meet, once, with its unit.
+
+AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+"""
+
+from typing import Final
+
+SECRET_VALUE_BYTES_MAX: Final = 65_536
+STAGES_PER_SECRET_MAX: Final = 20
+VERSIONS_PER_SECRET_KEPT: Final = 100
+UNLABELLED_VERSION_HOURS_MIN: Final = 24
+TAGS_PER_SECRET_MAX: Final = 50
+CLIENT_REQUEST_TOKEN_LENGTH_MIN: Final = 32
+CLIENT_REQUEST_TOKEN_LENGTH_MAX: Final = 64
+
+RECOVERY_WINDOW_DAYS_MIN: Final = 7
+RECOVERY_WINDOW_DAYS_MAX: Final = 30
+
+LIST_PAGE_MAX: Final = 100

@@ -1,0 +1,1 @@
+"""A secret's rotation: when it is due, what it does next, and doing it."""

@@ -1,0 +1,104 @@
+"""How a rotation begins: asked for, or because its window has opened.
+
+A rotation begins in one transaction: the placeholder version, the label AWSPENDING on it, and the
+row that the engine will claim. A crash before it leaves nothing; a crash after it leaves a
+rotation that the next engine takes up.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from keyturn.keys.keyring import Keyring
+from keyturn.model.ids import new_uuid
+from keyturn.model.rotation import Kind
+from keyturn.model.secret import AWSCURRENT, AWSPENDING, Secret, Version, Window
+from keyturn.rotation.machine import is_incomplete
+from keyturn.rotation.schedule import RotationRules
+from keyturn.secrets import stages as labels, versions
+from keyturn.secrets.refusals import TokenReusedError
+from keyturn.store import rotations, secrets as rows
+from keyturn.store.database import Connection
+
+#: How long a rotation that was asked for, outside any window, is tried again.
+RETRY_WITHOUT_WINDOW: Final = timedelta(hours=1)
+
+
+def configure(
+    connection: Connection,
+    secret: Secret,
+    lambda_arn: str,
+    rules: RotationRules | None,
+    now: datetime,
+) -> None:
+    """Store how the secret rotates, and turn rotation on. ``rules`` None keeps the stored ones."""
+    columns = {"rotation_enabled": True, "rotation_lambda_arn": lambda_arn, "last_changed_at": now}
+    rows.save(connection, secret.id, **columns)
+    if rules is not None:
+        rows.save(
+            connection,
+            secret.id,
+            automatically_after_days=rules.automatically_after_days,
+            schedule_expression=rules.schedule_expression,
+            duration=rules.duration,
+        )
+
+
+def rotation(
+    connection: Connection, secret: Secret, token: str, now: datetime, *, retry_until: datetime
+) -> None:
+    """Begin to change the credential, as version ``token``.
+
+    Raises:
+        TokenReusedError: the token names a version that holds a value.
+    """
+    version = rows.find_version(connection, secret.id, token)
+    if version is None:
+        rows.insert_version(connection, secret.id, Version(version_id=token, created_at=now))
+    elif version.sealed is not None and not _is_pending(connection, secret, token):
+        raise TokenReusedError(token, secret.arn)
+    _begin(connection, secret, token, Kind.ROTATION, now, retry_until)
+
+
+def test(connection: Connection, keyring: Keyring, secret: Secret, now: datetime) -> str:
+    """Begin a test of the configuration; return the id of the version made for it.
+
+    AWS: the version is a copy of the current value under a fresh id, and is removed afterwards.
+    """
+    token = new_uuid()
+    current_id = rows.stages_of(connection, secret.id).get(AWSCURRENT)
+    if current_id is None:
+        rows.insert_version(connection, secret.id, Version(version_id=token, created_at=now))
+    else:
+        versions.copy_value(connection, keyring, secret, current_id, token, now)
+    _begin(connection, secret, token, Kind.TEST, now, now + RETRY_WITHOUT_WINDOW)
+    return token
+
+
+def due(connection: Connection, secret: Secret, window: Window, now: datetime) -> None:
+    """Begin the rotation whose window is open.
+
+    A version that an earlier window left pending is tried again, under its own token, before any
+    new one is made.
+    """
+    stages = rows.stages_of(connection, secret.id)
+    token = stages[AWSPENDING] if is_incomplete(stages) else new_uuid()
+    rotation(connection, secret, token, now, retry_until=window.closes_at)
+
+
+def _begin(
+    connection: Connection,
+    secret: Secret,
+    token: str,
+    kind: Kind,
+    now: datetime,
+    retry_until: datetime,
+) -> None:
+    before = rows.stages_of(connection, secret.id)
+    rows.replace_stages(connection, secret.id, before, labels.with_pending(before, token))
+    rotations.insert_rotation(
+        connection, secret.id, token=token, kind=kind, now=now, retry_until=retry_until
+    )
+
+
+def _is_pending(connection: Connection, secret: Secret, token: str) -> bool:
+    return rows.stages_of(connection, secret.id).get(AWSPENDING) == token

@@ -1,0 +1,82 @@
+"""Why a function failed, in words that hold no secret value.
+
+A function that isn't ours may put anything into its error message, a connection string with the
+password in it for one. Whatever the secret's labelled versions hold is taken out of the text
+before it is stored; what is left says which error it was.
+"""
+
+from collections.abc import Iterator
+import json
+from typing import Final
+
+from keyturn.keys.keyring import Keyring
+from keyturn.model.secret import Secret
+from keyturn.secrets.versions import open_value
+from keyturn.store import secrets as rows
+from keyturn.store.database import Connection
+
+REASON_LETTERS_MAX: Final = 1024
+_REDACTED: Final = "***"
+# Members that name the target; without them an error message would help nobody.
+_NOT_SECRET: Final = {"engine", "host", "port", "dbname", "username", "ssl", "masterarn"}
+# A shorter value would blot out half the message and is no secret anyway.
+_SECRET_LETTERS_MIN: Final = 4
+
+
+def reason_of(connection: Connection, keyring: Keyring, secret: Secret, payload: bytes) -> str:
+    """Return the error that a function answered with, without the secret's values.
+
+    Args:
+        payload: the answer, as AWS forms it: ``{"errorType": ..., "errorMessage": ...}``.
+    """
+    text = _described(payload)
+    for value in sorted(_values(connection, keyring, secret), key=len, reverse=True):
+        text = text.replace(value, _REDACTED)
+    return text[:REASON_LETTERS_MAX]
+
+
+def _described(payload: bytes) -> str:
+    try:
+        error = json.loads(payload)
+    except ValueError:
+        error = None
+    if not isinstance(error, dict):
+        return "the function failed without saying why"
+    kind, message = error.get("errorType", "Error"), error.get("errorMessage", "")
+    return f"{kind}: {message}"
+
+
+def _values(connection: Connection, keyring: Keyring, secret: Secret) -> set[str]:
+    found: set[str] = set()
+    for version_id in set(rows.stages_of(connection, secret.id).values()):
+        version = rows.find_version(connection, secret.id, version_id)
+        if version is not None and version.sealed is not None:
+            plaintext = open_value(keyring, secret, version).plaintext.reveal()
+            found.update(_leaves(plaintext.decode(errors="replace")))
+    return {value for value in found if len(value) >= _SECRET_LETTERS_MIN}
+
+
+def _leaves(text: str) -> Iterator[str]:
+    yield text
+    try:
+        yield from _leaves_of(json.loads(text))
+    except ValueError:
+        return
+
+
+def _leaves_of(node: object) -> Iterator[str]:
+    match node:
+        case str():
+            yield node
+            # As it stands inside a JSON text, or in the repr of one.
+            yield json.dumps(node)[1:-1]
+            yield repr(node)[1:-1]
+        case dict():
+            for key, value in node.items():
+                if key not in _NOT_SECRET:
+                    yield from _leaves_of(value)
+        case list():
+            for value in node:
+                yield from _leaves_of(value)
+        case _:
+            return

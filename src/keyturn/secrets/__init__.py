@@ -1,0 +1,1 @@
+"""Secrets Manager's rules: names, staging labels, versions, deletion, listing, passwords."""

@@ -1,0 +1,134 @@
+"""A secret comes to be, is scheduled for deletion, and is gone.
+
+AWS: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+and https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from keyturn.keys.keyring import Keyring
+from keyturn.model.ids import new_secret_arn_suffix
+from keyturn.model.limits import RECOVERY_WINDOW_DAYS_MAX, RECOVERY_WINDOW_DAYS_MIN
+from keyturn.model.secret import Secret
+from keyturn.secrets import names
+from keyturn.secrets.refusals import (
+    ForceWithRecoveryWindowError,
+    NameScheduledForDeletionError,
+    NameTakenError,
+    RecoveryWindowError,
+    ScheduledForDeletionError,
+)
+from keyturn.secrets.tagging import with_tags
+from keyturn.secrets.versions import NewVersion, Stored, store_value
+from keyturn.store import secrets as rows
+from keyturn.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSecret:
+    """What CreateSecret asks for."""
+
+    account: str
+    region: str
+    name: str
+    first_version: NewVersion | None
+    description: str | None
+    kms_key_id: str | None
+    tags: Mapping[str, str] | None
+
+
+def create(
+    connection: Connection, keyring: Keyring, new: NewSecret, now: datetime
+) -> tuple[Secret, Stored | None]:
+    """Make a secret, with its first version if a value is given.
+
+    Raises:
+        InvalidNameError, NameTakenError, NameScheduledForDeletionError, TokenReusedError: the
+            name or the token is in the way.
+    """
+    names.check(new.name)
+    existing = rows.find_by_name(connection, new.account, new.region, new.name)
+    if existing is not None:
+        return existing, _replayed(connection, keyring, existing, new, now)
+    secret = _inserted(connection, new, now)
+    if new.first_version is None:
+        return secret, None
+    return secret, store_value(connection, keyring, secret, new.first_version, now)
+
+
+def schedule_deletion(
+    connection: Connection, secret: Secret, *, recovery_days: int | None, now: datetime
+) -> datetime:
+    """Hide the secret until its recovery window ends; return when that is.
+
+    Raises:
+        ScheduledForDeletionError: it is already scheduled.
+        RecoveryWindowError: the window is shorter or longer than AWS allows.
+    """
+    if secret.deleted_at is not None:
+        raise ScheduledForDeletionError
+    purge_at = now + timedelta(days=recovery_days or RECOVERY_WINDOW_DAYS_MAX)
+    rows.save(connection, secret.id, deleted_at=now, purge_at=purge_at)
+    return purge_at
+
+
+def check_deletion_options(*, is_forced: bool, recovery_days: int | None) -> None:
+    """Refuse options of DeleteSecret that contradict each other or a limit.
+
+    Raises:
+        ForceWithRecoveryWindowError, RecoveryWindowError: they do.
+    """
+    if recovery_days is None:
+        return
+    if is_forced:
+        raise ForceWithRecoveryWindowError
+    if not RECOVERY_WINDOW_DAYS_MIN <= recovery_days <= RECOVERY_WINDOW_DAYS_MAX:
+        raise RecoveryWindowError
+
+
+def delete_now(connection: Connection, secret: Secret) -> None:
+    """Delete the secret with every version. Nothing brings it back."""
+    rows.delete_secret(connection, secret.id)
+
+
+def invented_arn(account: str, region: str, name: str) -> str:
+    """Return the ARN that AWS makes up when a secret that doesn't exist is force-deleted."""
+    return names.secret_arn(region, account, name, new_secret_arn_suffix())
+
+
+def _inserted(connection: Connection, new: NewSecret, now: datetime) -> Secret:
+    tags = None if new.tags is None else with_tags(None, new.tags)
+    arn = names.secret_arn(new.region, new.account, new.name, new_secret_arn_suffix())
+    secret_id = rows.insert_secret(
+        connection,
+        account=new.account,
+        region=new.region,
+        name=new.name,
+        arn=arn,
+        description=new.description,
+        kms_key_id=new.kms_key_id,
+        created_at=now,
+        last_changed_at=now,
+        tags=tags,
+    )
+    secret = rows.find_by_id(connection, secret_id)
+    assert secret is not None
+    return secret
+
+
+def _replayed(
+    connection: Connection, keyring: Keyring, existing: Secret, new: NewSecret, now: datetime
+) -> Stored:
+    if existing.deleted_at is not None:
+        raise NameScheduledForDeletionError
+    first = new.first_version
+    if first is None or not _holds_value(connection, existing, first.token):
+        raise NameTakenError(new.name)
+    return store_value(connection, keyring, existing, first, now)
+
+
+def _holds_value(connection: Connection, secret: Secret, version_id: str) -> bool:
+    version = rows.find_version(connection, secret.id, version_id)
+    return version is not None and version.sealed is not None

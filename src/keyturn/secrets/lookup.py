@@ -1,0 +1,44 @@
+"""Find the secret that a ``SecretId`` refers to, within the caller's account and region."""
+
+from keyturn.model.secret import Secret
+from keyturn.secrets.names import ByArn, ByName, ByPartialArn, read_secret_id
+from keyturn.secrets.refusals import ScheduledForDeletionError, SecretNotFoundError
+from keyturn.store import secrets as rows
+from keyturn.store.database import Connection
+
+
+def find(connection: Connection, account: str, region: str, secret_id: str) -> Secret:
+    """Return the secret, alive or scheduled for deletion.
+
+    Raises:
+        SecretNotFoundError: there is none.
+        InvalidNameError: ``secret_id`` can't refer to any.
+    """
+    secret = _found(connection, account, region, secret_id)
+    if secret is None or (secret.account, secret.region) != (account, region):
+        raise SecretNotFoundError
+    return secret
+
+
+def find_alive(connection: Connection, account: str, region: str, secret_id: str) -> Secret:
+    """Return the secret.
+
+    Raises:
+        ScheduledForDeletionError: it is scheduled for deletion.
+        SecretNotFoundError: there is none.
+        InvalidNameError: ``secret_id`` can't refer to any.
+    """
+    secret = find(connection, account, region, secret_id)
+    if secret.deleted_at is not None:
+        raise ScheduledForDeletionError
+    return secret
+
+
+def _found(connection: Connection, account: str, region: str, secret_id: str) -> Secret | None:
+    match read_secret_id(secret_id):
+        case ByArn(arn):
+            return rows.find_by_arn(connection, arn)
+        case ByName(name):
+            return rows.find_by_name(connection, account, region, name)
+        case ByPartialArn(arn_region, arn_account, name):
+            return rows.find_by_name(connection, arn_account, arn_region, name)

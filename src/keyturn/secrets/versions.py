@@ -1,0 +1,238 @@
+"""Store a value as a new version, read one, and move labels between versions.
+
+The rules, which every caller may rely on:
+
+* A ClientRequestToken stores at most one value, ever: the same value again changes nothing, and
+  another one is refused.
+* A value is sealed under a data key of its own, bound to the secret's ARN and the version's id.
+* Everything here happens in the transaction of the connection that is passed in.
+
+AWS: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from keyturn.keys.keyring import Keyring
+from keyturn.model.limits import (
+    SECRET_VALUE_BYTES_MAX,
+    UNLABELLED_VERSION_HOURS_MIN,
+    VERSIONS_PER_SECRET_KEPT,
+)
+from keyturn.model.secret import AWSCURRENT, Secret, SecretValue, Version
+from keyturn.secrets import stages as labels
+from keyturn.secrets.refusals import (
+    StageNotFoundError,
+    StageVersionMismatchError,
+    TokenReusedError,
+    UnknownVersionError,
+    ValueTooLongError,
+    VersionNotFoundError,
+)
+from keyturn.store import secrets as rows
+from keyturn.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVersion:
+    """A value to be stored under ``token``, with ``stages``; None is ``[AWSCURRENT]``."""
+
+    token: str
+    value: SecretValue
+    stages: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What storing a value did.
+
+    Attributes:
+        stages: the labels on the version afterwards, sorted.
+        current_moved: AWSCURRENT went to this version just now.
+    """
+
+    version_id: str
+    stages: Sequence[str]
+    current_moved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A version's value, with the labels on it, sorted."""
+
+    version: Version
+    value: SecretValue
+    stages: Sequence[str]
+
+
+def store_value(
+    connection: Connection, keyring: Keyring, secret: Secret, new: NewVersion, now: datetime
+) -> Stored:
+    """Store a value as the version that its token names.
+
+    Raises:
+        TokenReusedError: the token already names a version with another value.
+        ValueTooLongError: the value is longer than a version may hold.
+        TooManyStagesError: the secret would have more labels than AWS allows.
+    """
+    before = rows.stages_of(connection, secret.id)
+    existing = rows.find_version(connection, secret.id, new.token)
+    if existing is not None and existing.sealed is not None:
+        _refuse_other_value(keyring, secret, existing, new.value)
+        stages = labels.of_version(before, new.token)
+        return Stored(version_id=new.token, stages=stages, current_moved=False)
+    after = labels.after_store(before, new.token, new.stages)
+    _write(connection, secret, _sealed(keyring, secret, new, now), existing)
+    current_moved = _relabel(connection, secret, before, after, now)
+    _forget_old_versions(connection, secret, after, now)
+    stages = labels.of_version(after, new.token)
+    return Stored(version_id=new.token, stages=stages, current_moved=current_moved)
+
+
+def read_value(
+    connection: Connection,
+    keyring: Keyring,
+    secret: Secret,
+    *,
+    version_id: str | None,
+    stage: str | None,
+) -> Read:
+    """Return the value that a version or a label names; AWSCURRENT's without either.
+
+    Raises:
+        StageNotFoundError, VersionNotFoundError: no such version has a value.
+        StageVersionMismatchError: the label isn't on the version.
+    """
+    stages = rows.stages_of(connection, secret.id)
+    wanted = _wanted_version_id(stages, version_id, stage)
+    version = rows.find_version(connection, secret.id, wanted)
+    if version is None or version.sealed is None:
+        raise (
+            VersionNotFoundError(wanted) if version_id else StageNotFoundError(stage or AWSCURRENT)
+        )
+    if version_id and stage and stages.get(stage) != version_id:
+        raise StageVersionMismatchError
+    value = open_value(keyring, secret, version)
+    return Read(version=version, value=value, stages=labels.of_version(stages, wanted))
+
+
+def open_value(keyring: Keyring, secret: Secret, version: Version) -> SecretValue:
+    """Return the value of a version that has one.
+
+    Raises:
+        DecryptionError: it was sealed under another master key, or its bytes were changed.
+    """
+    assert version.sealed is not None
+    assert version.kind is not None
+    plaintext = keyring.open(version.sealed, _context(secret, version.version_id))
+    return SecretValue(version.kind, plaintext)
+
+
+def copy_value(
+    connection: Connection,
+    keyring: Keyring,
+    secret: Secret,
+    from_version_id: str,
+    to_version_id: str,
+    now: datetime,
+) -> None:
+    """Store a version's value once more, without a label, sealed anew for the other version.
+
+    Raises:
+        VersionNotFoundError: the version has no value.
+    """
+    version = rows.find_version(connection, secret.id, from_version_id)
+    if version is None or version.sealed is None:
+        raise VersionNotFoundError(from_version_id)
+    value = open_value(keyring, secret, version)
+    copy = _sealed(keyring, secret, NewVersion(token=to_version_id, value=value), now)
+    rows.insert_version(connection, secret.id, copy)
+
+
+def move_stage(
+    connection: Connection,
+    secret: Secret,
+    stage: str,
+    *,
+    remove_from: str | None,
+    move_to: str | None,
+    now: datetime,
+) -> bool:
+    """Move, add or remove one label; return whether AWSCURRENT moved.
+
+    Raises:
+        UnknownVersionError: a version that the request names doesn't exist.
+        InvalidInputError: a rule of ``keyturn.secrets.stages`` forbids it.
+    """
+    for version_id in (remove_from, move_to):
+        if version_id and rows.find_version(connection, secret.id, version_id) is None:
+            raise UnknownVersionError(version_id)
+    before = rows.stages_of(connection, secret.id)
+    after = labels.after_move(before, stage, remove_from=remove_from, move_to=move_to)
+    return _relabel(connection, secret, before, after, now)
+
+
+def _wanted_version_id(stages: labels.Stages, version_id: str | None, stage: str | None) -> str:
+    if version_id:
+        return version_id
+    label = stage or AWSCURRENT
+    if label not in stages:
+        raise StageNotFoundError(label)
+    return stages[label]
+
+
+def _refuse_other_value(
+    keyring: Keyring, secret: Secret, existing: Version, value: SecretValue
+) -> None:
+    if open_value(keyring, secret, existing) != value:
+        raise TokenReusedError(existing.version_id, secret.arn)
+
+
+def _sealed(keyring: Keyring, secret: Secret, new: NewVersion, now: datetime) -> Version:
+    value = new.value
+    if len(value.plaintext) > SECRET_VALUE_BYTES_MAX:
+        raise ValueTooLongError
+    sealed = keyring.seal(value.plaintext, _context(secret, new.token))
+    return Version(version_id=new.token, created_at=now, kind=value.kind, sealed=sealed)
+
+
+def _context(secret: Secret, version_id: str) -> dict[str, str]:
+    # AWS: "Encryption context" in "Secret encryption and decryption in AWS Secrets Manager".
+    return {"SecretARN": secret.arn, "SecretVersionId": version_id}
+
+
+def _write(
+    connection: Connection, secret: Secret, version: Version, placeholder: Version | None
+) -> None:
+    if placeholder is None:
+        rows.insert_version(connection, secret.id, version)
+    else:
+        rows.fill_version(connection, secret.id, version)
+
+
+def _relabel(
+    connection: Connection,
+    secret: Secret,
+    before: labels.Stages,
+    after: labels.Stages,
+    now: datetime,
+) -> bool:
+    rows.replace_stages(connection, secret.id, before, after)
+    rows.save(connection, secret.id, last_changed_at=now)
+    return before.get(AWSCURRENT) != after.get(AWSCURRENT)
+
+
+def _forget_old_versions(
+    connection: Connection, secret: Secret, stages: labels.Stages, now: datetime
+) -> None:
+    # AWS: "Secrets Manager removes deprecated versions when there are more than 100", but never
+    # one that was created less than 24 hours ago.
+    versions = rows.versions_of(connection, secret.id)
+    spare = len(versions) - VERSIONS_PER_SECRET_KEPT
+    if spare <= 0:
+        return
+    young_at = now - timedelta(hours=UNLABELLED_VERSION_HOURS_MIN)
+    labelled = set(stages.values())
+    old = [v for v in versions if v.version_id not in labelled and v.created_at <= young_at]
+    rows.delete_versions(connection, secret.id, [version.version_id for version in old[:spare]])

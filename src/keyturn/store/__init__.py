@@ -1,0 +1,1 @@
+"""The only package that speaks SQL: one module an aggregate, one engine-neutral schema."""

@@ -1,0 +1,397 @@
+"""Rotations and the record of their steps, as rows; claims as leases with fencing.
+
+The rules, which every caller may rely on:
+
+* A secret has at most one running rotation: a partial unique index holds it.
+* ``claim_due`` gives a rotation to one owner until its lease ends, and raises its fence.
+* Every write of a holder names the fence that it claimed under. When somebody else has claimed the
+  rotation since, nothing is written and ``LeaseLostError`` says so.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    Table,
+    Text,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from keyturn.model.clock import from_epoch_ms, to_epoch_ms
+from keyturn.model.rotation import FIRST_STEP, Kind, Rotation, State, Step
+from keyturn.store.metadata import metadata
+
+_RowId: Final = BigInteger().with_variant(Integer, "sqlite")
+
+rotations = Table(
+    "rotations",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("secret_id", ForeignKey("secrets.id", ondelete="CASCADE"), nullable=False),
+    Column("token", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("retry_until", BigInteger, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("reason", Text),
+    Column("fence", Integer, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", BigInteger),
+    Index("ix_rotations_secret_id", "secret_id"),
+)
+
+_is_running: Final = rotations.c.state == State.RUNNING.value
+Index(
+    "uq_rotations_running",
+    rotations.c.secret_id,
+    unique=True,
+    sqlite_where=_is_running,
+    postgresql_where=_is_running,
+)
+Index(
+    "ix_rotations_due",
+    rotations.c.due_at,
+    sqlite_where=_is_running,
+    postgresql_where=_is_running,
+)
+
+steps = Table(
+    "rotation_steps",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("rotation_id", ForeignKey("rotations.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("request_id", Text),
+    Column("reason", Text),
+    Index("ix_rotation_steps_rotation_id", "rotation_id"),
+)
+
+
+class LeaseLostError(Exception):
+    """Somebody else holds the rotation: what was to be written is theirs to decide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """One line of a rotation's history; ``reason`` is None for a step that succeeded."""
+
+    attempt: int
+    step: Step
+    began_at: datetime
+    ended_at: datetime | None
+    request_id: str | None
+    reason: str | None
+
+
+def insert_rotation(
+    connection: Connection,
+    secret_id: int,
+    *,
+    token: str,
+    kind: Kind,
+    now: datetime,
+    retry_until: datetime,
+) -> int:
+    """Store a rotation that is due at once; return our number for it."""
+    result = connection.execute(
+        insert(rotations).values(
+            secret_id=secret_id,
+            token=token,
+            kind=kind.value,
+            state=State.RUNNING.value,
+            step=FIRST_STEP[kind].value,
+            attempt=1,
+            due_at=to_epoch_ms(now),
+            retry_until=to_epoch_ms(retry_until),
+            started_at=to_epoch_ms(now),
+            fence=0,
+        )
+    )
+    key = result.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def find_running(connection: Connection, secret_id: int) -> Rotation | None:
+    """Return the rotation of a secret that is under way."""
+    row = connection.execute(
+        select(*_COLUMNS).where(rotations.c.secret_id == secret_id, _is_running)
+    ).one_or_none()
+    return None if row is None else _rotation(row)
+
+
+def find_latest(connection: Connection, secret_id: int) -> Rotation | None:
+    """Return the rotation of a secret that began last."""
+    row = connection.execute(
+        select(*_COLUMNS)
+        .where(rotations.c.secret_id == secret_id)
+        .order_by(rotations.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _rotation(row)
+
+
+def claim_due(
+    connection: Connection, *, owner: str, now: datetime, lease_until: datetime
+) -> Rotation | None:
+    """Lease the longest-due rotation that nobody holds; None if none is due."""
+    now_ms = to_epoch_ms(now)
+    longest_due = (
+        select(rotations.c.id)
+        .where(_is_running, rotations.c.due_at <= now_ms, _is_free(now_ms))
+        .order_by(rotations.c.due_at, rotations.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    row = connection.execute(
+        update(rotations)
+        .where(rotations.c.id == longest_due)
+        .values(
+            lease_owner=owner,
+            lease_until=to_epoch_ms(lease_until),
+            fence=rotations.c.fence + 1,
+        )
+        .returning(*_COLUMNS)
+    ).one_or_none()
+    return None if row is None else _rotation(row)
+
+
+def count_claimable(connection: Connection, *, now: datetime, most: int) -> int:
+    """Return how many rotations ``claim_due`` would give now, counting up to ``most``."""
+    now_ms = to_epoch_ms(now)
+    claimable = (
+        select(rotations.c.id)
+        .where(_is_running, rotations.c.due_at <= now_ms, _is_free(now_ms))
+        .limit(most)
+        .subquery()
+    )
+    return int(connection.execute(select(func.count()).select_from(claimable)).scalar_one())
+
+
+def next_due_at(connection: Connection, now: datetime) -> datetime | None:
+    """Return when the next running rotation will be due that isn't due yet."""
+    due_at = connection.execute(
+        select(func.min(rotations.c.due_at)).where(
+            _is_running, rotations.c.due_at > to_epoch_ms(now)
+        )
+    ).scalar()
+    return None if due_at is None else from_epoch_ms(due_at)
+
+
+def release_leases_of(connection: Connection, owner: str) -> None:
+    """End every lease of an owner that is known to be gone."""
+    connection.execute(
+        update(rotations)
+        .where(rotations.c.lease_owner == owner)
+        .values(lease_owner=None, lease_until=None)
+    )
+
+
+def begin_step(
+    connection: Connection,
+    rotation: Rotation,
+    *,
+    step: Step,
+    attempt: int,
+    now: datetime,
+    lease_until: datetime,
+) -> int:
+    """Record that a step begins, and hold the lease until ``lease_until``.
+
+    Raises:
+        LeaseLostError: somebody else has claimed the rotation.
+    """
+    _write_fenced(
+        connection,
+        rotation,
+        step=step.value,
+        attempt=attempt,
+        lease_until=to_epoch_ms(lease_until),
+    )
+    result = connection.execute(
+        insert(steps).values(
+            rotation_id=rotation.id, attempt=attempt, step=step.value, began_at=to_epoch_ms(now)
+        )
+    )
+    key = result.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def end_step(
+    connection: Connection,
+    step_id: int,
+    *,
+    now: datetime,
+    request_id: str | None,
+    reason: str | None,
+) -> None:
+    """Record how a step ended."""
+    connection.execute(
+        update(steps)
+        .where(steps.c.id == step_id)
+        .values(ended_at=to_epoch_ms(now), request_id=request_id, reason=reason)
+    )
+
+
+def postpone(
+    connection: Connection,
+    rotation: Rotation,
+    *,
+    step: Step,
+    attempt: int,
+    due_at: datetime,
+    reason: str,
+) -> None:
+    """Let go of the rotation until ``due_at``, when ``attempt`` begins at ``step``.
+
+    Raises:
+        LeaseLostError: somebody else has claimed the rotation.
+    """
+    _write_fenced(
+        connection,
+        rotation,
+        step=step.value,
+        attempt=attempt,
+        due_at=to_epoch_ms(due_at),
+        reason=reason,
+        lease_owner=None,
+        lease_until=None,
+    )
+
+
+def end(
+    connection: Connection,
+    rotation: Rotation,
+    state: State,
+    *,
+    now: datetime,
+    reason: str | None = None,
+) -> None:
+    """Close a rotation that the caller holds.
+
+    Raises:
+        LeaseLostError: somebody else has claimed or closed the rotation.
+    """
+    _write_fenced(
+        connection,
+        rotation,
+        state=state.value,
+        ended_at=to_epoch_ms(now),
+        reason=reason,
+        lease_owner=None,
+        lease_until=None,
+    )
+
+
+def cancel(connection: Connection, rotation: Rotation, *, now: datetime) -> None:
+    """Close a running rotation whoever holds it; the holder's next write is refused."""
+    connection.execute(
+        update(rotations)
+        .where(rotations.c.id == rotation.id, _is_running)
+        .values(
+            state=State.CANCELLED.value,
+            ended_at=to_epoch_ms(now),
+            fence=rotations.c.fence + 1,
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+
+
+def steps_of(connection: Connection, rotation_id: int) -> list[StepRecord]:
+    """Return the recorded steps of a rotation, in their order."""
+    rows = connection.execute(
+        select(
+            steps.c.attempt,
+            steps.c.step,
+            steps.c.began_at,
+            steps.c.ended_at,
+            steps.c.request_id,
+            steps.c.reason,
+        )
+        .where(steps.c.rotation_id == rotation_id)
+        .order_by(steps.c.id)
+    )
+    return [_step(row) for row in rows]
+
+
+_COLUMNS: Final = (
+    rotations.c.id,
+    rotations.c.secret_id,
+    rotations.c.token,
+    rotations.c.kind,
+    rotations.c.state,
+    rotations.c.step,
+    rotations.c.attempt,
+    rotations.c.due_at,
+    rotations.c.retry_until,
+    rotations.c.started_at,
+    rotations.c.fence,
+    rotations.c.reason,
+)
+
+
+def _is_free(now_ms: int) -> ColumnElement[bool]:
+    return or_(rotations.c.lease_until.is_(None), rotations.c.lease_until <= now_ms)
+
+
+def _write_fenced(connection: Connection, rotation: Rotation, **columns: str | int | None) -> None:
+    result = connection.execute(
+        update(rotations)
+        .where(
+            and_(rotations.c.id == rotation.id, rotations.c.fence == rotation.fence, _is_running)
+        )
+        .values(columns)
+    )
+    if result.rowcount != 1:
+        raise LeaseLostError
+
+
+def _rotation(row: Row[*tuple[Any, ...]]) -> Rotation:
+    return Rotation(
+        id=row.id,
+        secret_id=row.secret_id,
+        token=row.token,
+        kind=Kind(row.kind),
+        state=State(row.state),
+        step=Step(row.step),
+        attempt=row.attempt,
+        due_at=from_epoch_ms(row.due_at),
+        retry_until=from_epoch_ms(row.retry_until),
+        started_at=from_epoch_ms(row.started_at),
+        fence=row.fence,
+        reason=row.reason,
+    )
+
+
+def _step(row: Row[*tuple[Any, ...]]) -> StepRecord:
+    return StepRecord(
+        attempt=row.attempt,
+        step=Step(row.step),
+        began_at=from_epoch_ms(row.began_at),
+        ended_at=None if row.ended_at is None else from_epoch_ms(row.ended_at),
+        request_id=row.request_id,
+        reason=row.reason,
+    )
