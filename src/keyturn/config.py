@@ -1,6 +1,4 @@
-"""Settings: from the command line, then the environment. The only reader of either file or
-environment variable.
-"""
+"""Settings. This is the only reader of the environment; the command line passes the rest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

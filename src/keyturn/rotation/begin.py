@@ -31,8 +31,13 @@ def configure(
     now: datetime,
 ) -> None:
     """Store how the secret rotates, and turn rotation on. ``rules`` None keeps the stored ones."""
-    columns = {"rotation_enabled": True, "rotation_lambda_arn": lambda_arn, "last_changed_at": now}
-    rows.save(connection, secret.id, **columns)
+    rows.save(
+        connection,
+        secret.id,
+        rotation_enabled=True,
+        rotation_lambda_arn=lambda_arn,
+        last_changed_at=now,
+    )
     if rules is not None:
         rows.save(
             connection,

@@ -40,7 +40,7 @@ class ScheduleRule(Enum):
     NOT_BOTH = auto()
     #: AutomaticallyAfterDays is 1 to 1000.
     AFTER_DAYS = auto()
-    #: The expression follows AWS's grammar, fires at some time and never twice in four hours.
+    #: The expression follows AWS's grammar, fires at some time, at most every four hours.
     EXPRESSION = auto()
     #: ``rate(N hours)`` is 4 to 23.
     RATE_HOURS = auto()

@@ -8,10 +8,10 @@ The rules, which every caller may rely on:
 * An increment counts from the start of its own field, so hours begin again each day and days each
   month: ``2/10`` hours are 2, 12, 22 and then 2 again. ``/8`` counts from the lowest value.
 * A range may wrap around: ``FRI-MON`` is four days.
-* ``L`` is the last day of the month, or of the week (Saturday); ``SUNL`` the last Sunday of the
-  month, which AWS documents for the days of the month and we take in both fields; ``SUN#1`` the
-  first Sunday.
-* Whatever was read fires at some time, and never twice within four hours.
+* ``L`` is the last day of the month, or of the week (Saturday). ``SUNL`` is the last Sunday of the
+  month: AWS documents it for the days of the month, and here it is legal in both day fields.
+  ``SUN#1`` is the first Sunday. In the days of the week, ``1`` may stand for ``SUN``.
+* Whatever was read fires at some time, and at least four hours pass before it fires again.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
 """
@@ -20,6 +20,7 @@ from calendar import SATURDAY, monthrange
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from itertools import chain, pairwise
 import re
 from typing import Final, NamedTuple
@@ -29,6 +30,7 @@ from keyturn.rotation.cron_field import HOURS, MONTH_DAYS, MONTHS, WEEKDAYS, Cro
 _FIELDS: Final = 6
 _HOURS_PER_DAY: Final = 24
 _GAP_HOURS_MIN: Final = 4
+_CACHED_MAX: Final = 1024
 
 # Leap days and weekdays repeat after 28 years. Where a century skips its leap day, a 29 February
 # on one weekday is up to 40 years from the next, so a search this long misses nothing.
@@ -76,6 +78,8 @@ class Cron:
         return next(fire for fire in fires if fire > after)
 
 
+# Finding the smallest gap walks through the whole cycle, and few expressions are in use at a time.
+@lru_cache(maxsize=_CACHED_MAX)
 def read(text: str) -> Cron:
     """Return what the six fields of ``text`` say.
 
@@ -116,8 +120,8 @@ def _union(read_item: Callable[[str], Iterable[Pick]], text: str) -> frozenset[P
 def _read_month_day_item(item: str) -> Iterable[Pick]:
     if item == "L":
         return [Pick(None, _LAST)]
-    if last := _LAST_WEEKDAY.fullmatch(item):
-        return [Pick(_weekday(last[1]), _LAST)]
+    if item.endswith("L") and item[:-1] in WEEKDAYS.names:
+        return [Pick(_weekday(item[:-1]), _LAST)]
     return [Pick(None, day) for day in MONTH_DAYS.read(item)]
 
 

@@ -7,7 +7,7 @@ the schedule: the rotation moves to the window that is open at this moment, or e
 from datetime import datetime
 
 from keyturn.model.secret import Secret, Window
-from keyturn.rotation import begin as beginning, plan
+from keyturn.rotation import begin as beginning, plan, schedule
 from keyturn.store import rotations, secrets as rows
 from keyturn.store.database import Connection
 
@@ -25,18 +25,17 @@ def next_opening_at(connection: Connection) -> datetime | None:
 def begin(connection: Connection, secret_id: int, now: datetime) -> None:
     """Begin the rotation of a secret whose window has opened, unless that was done meanwhile.
 
-    Afterwards the secret's window lies ahead, whatever happened here: it isn't found again now.
+    The secret's next window is planned first: if this rotation fails for as long as the window is
+    open, that is when it is tried again. Success plans anew, from the moment of success.
     """
     secret = rows.find_by_id(connection, secret_id)
     window = None if secret is None else _open_window(secret, now)
     if secret is None or window is None:
         return
-    if window.closes_at <= now:
-        plan.plan_after_missed(connection, secret, now)
-        return
-    if rotations.find_running(connection, secret_id) is None:
+    plan.plan_following(connection, secret, window, now)
+    is_missed = schedule.standing(window, now) is schedule.Standing.MISSED
+    if not is_missed and rotations.find_running(connection, secret_id) is None:
         beginning.due(connection, secret, window, now)
-    plan.plan_next(connection, secret_id, now, has_rotated=True)
 
 
 def _open_window(secret: Secret, now: datetime) -> Window | None:

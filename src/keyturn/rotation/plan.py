@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from keyturn.model.secret import RotationSettings
+from keyturn.model.secret import RotationSettings, Secret, Window
 from keyturn.rotation import schedule
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection
@@ -23,12 +23,15 @@ def plan_next(connection: Connection, secret_id: int, now: datetime, *, has_rota
         return
     base = now if has_rotated else None
     window = schedule.next_window(rules, last_valid_rotation_at=base, now=now)
-    rows.save(
-        connection,
-        secret_id,
-        window_opens_at=window.opens_at,
-        window_closes_at=window.closes_at,
-    )
+    _save(connection, secret_id, window)
+
+
+def plan_following(connection: Connection, secret: Secret, window: Window, now: datetime) -> None:
+    """Store the window that comes after ``window`` if no rotation succeeds in it."""
+    rules = rules_of(secret.rotation)
+    assert rules is not None
+    following = schedule.window_after(rules, window, now=now)
+    _save(connection, secret.id, following)
 
 
 def rules_of(rotation: RotationSettings | None) -> schedule.RotationRules | None:
@@ -47,4 +50,13 @@ def rules_of(rotation: RotationSettings | None) -> schedule.RotationRules | None
         automatically_after_days=rotation.automatically_after_days,
         schedule_expression=None,
         duration=rotation.duration,
+    )
+
+
+def _save(connection: Connection, secret_id: int, window: Window) -> None:
+    rows.save(
+        connection,
+        secret_id,
+        window_opens_at=window.opens_at,
+        window_closes_at=window.closes_at,
     )

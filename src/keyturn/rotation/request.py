@@ -118,7 +118,9 @@ def rotate(
     begin.configure(connection, secret, lambda_arn, request.rules, now)
     plan.plan_next(connection, secret.id, now, has_rotated=request.is_immediate)
     if request.is_immediate:
-        begin.rotation(connection, secret, token, now, retry_until=now + begin.RETRY_WITHOUT_WINDOW)
+        begin.rotation(
+            connection, secret, token, now, retry_until=now + begin.RETRY_WITHOUT_WINDOW
+        )
         return token
     return begin.test(connection, keyring, secret, now)
 

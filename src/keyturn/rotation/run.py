@@ -107,8 +107,8 @@ class Runner:
     def _invoke(self, begun: BegunStep) -> EndedStep:
         arn = begun.lambda_arn
         if not self._gate.may_invoke(arn, begun.secret):
-            outcome = Failed(f"{arn} doesn't exist, or its policy doesn't allow the call any more")
-            return EndedStep(begun=begun, outcome=outcome, request_id=None)
+            refusal = Failed(f"{arn} doesn't exist, or its policy doesn't allow the call any more")
+            return EndedStep(begun=begun, outcome=refusal, request_id=None)
         try:
             invocation = self._invoker.invoke(arn, begun.event)
         except (FunctionNotFoundError, FunctionUnavailableError) as error:
@@ -129,7 +129,9 @@ class Runner:
                 return None
             move = next_move(begun.position, outcome, now=now, retry_until=rotation.retry_until)
             position = transition.follow(connection, rotation, secret, begun.position, move, now)
-            return position and self._begin(connection, rotation, secret, position)
+            if position is None:
+                return None
+            return self._begin(connection, rotation, secret, position)
 
     def _begin(
         self, connection: Connection, rotation: Rotation, secret: Secret, position: Position

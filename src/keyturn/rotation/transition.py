@@ -1,6 +1,7 @@
-"""What the store must say after each move of a rotation. Every function here is part of the
-transaction of the connection that is passed in, and refuses to write for a holder that lost its
-lease.
+"""What the store must say after each move of a rotation.
+
+Every function here is part of the transaction of the connection that is passed in, and refuses to
+write for a holder that lost its lease.
 """
 
 from datetime import datetime
@@ -34,9 +35,7 @@ _NOT_MOVED = (
 )
 
 
-def secret_in_rotation(
-    connection: Connection, rotation: Rotation, now: datetime
-) -> Secret | None:
+def secret_in_rotation(connection: Connection, rotation: Rotation, now: datetime) -> Secret | None:
     """Return the secret, or None after closing a rotation that somebody made pointless."""
     secret = rows.find_by_id(connection, rotation.secret_id)
     if secret is None:

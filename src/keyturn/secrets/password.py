@@ -10,8 +10,8 @@ The rules, which every caller may rely on:
 * A type whose every character is excluded is not included, so it isn't required either.
 * The work has a bound. The rarest case, four characters that must be the only letter left of
   each case, the only digit and any punctuation mark, with spaces allowed, accepts one draw in
-  2187; that costs as much as two passwords of the greatest length. ``_DRAWS_MAX`` draws all fail
-  with a probability below 1e-39, which only a broken source of randomness reaches.
+  2187; on average that costs as much as a few passwords of the greatest length. ``_DRAWS_MAX``
+  draws all fail with a probability below 1e-39, which only a broken source of randomness reaches.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetRandomPassword.html
 """

@@ -1,0 +1,165 @@
+"""One request, from bytes to bytes. Read it downwards.
+
+    route         which service and operation it is for; nothing is believed yet
+    authenticate  who sent it (SigV4), and its members in the operation's shape
+    authorise     whether policies allow it, on the resource that it is about
+    perform       the operation itself
+    encode        the answer, or the refusal, in the service's protocol
+
+Each stage takes the type that only the stage before makes. A refusal is a ``ServiceError`` or a
+``Fault``; anything else that comes up is our own fault, leaves as an internal failure without
+detail, and is logged with the request's id. This is one of the two places where every exception is
+caught.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
+from keyturn.api.common_faults import common_fault, service_of_unrouted
+from keyturn.api.operation import Operation, ServiceApi
+from keyturn.api.refusals import OperationNotServedError, ServiceNotServedError
+from keyturn.iam.authority import Authority
+from keyturn.iam.credentials import Credentials
+from keyturn.iam.signature import UnverifiedSignature, read_signature
+from keyturn.iam.sigv4 import verify
+from keyturn.model.clock import Clock
+from keyturn.model.errors import ServiceError
+from keyturn.model.http import HttpRequest, HttpResponse
+from keyturn.model.ids import new_uuid
+from keyturn.wire import service as wire
+from keyturn.wire.fault import Fault, internal_failure
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedCall:
+    """A request whose service and operation are known, and nothing else."""
+
+    request: HttpRequest = field(repr=False)
+    request_id: str
+    received_at: datetime
+    signature: UnverifiedSignature = field(repr=False)
+    service: ServiceApi
+    operation: Operation
+    shape: wire.Operation
+
+
+class Dispatcher:
+    """Answers requests, for every service that is served."""
+
+    def __init__(
+        self,
+        services: Iterable[ServiceApi],
+        credentials: Credentials,
+        authority: Authority,
+        clock: Clock,
+    ) -> None:
+        self._services = {service.name: service for service in services}
+        self._operations = {
+            (service.name, operation.name): operation
+            for service in self._services.values()
+            for operation in service.operations
+        }
+        self._credentials = credentials
+        self._authority = authority
+        self._clock = clock
+
+    def route(self, request: HttpRequest) -> "RoutedCall | HttpResponse":
+        """Return the routed call, or the refusal of one that leads nowhere."""
+        request_id = new_uuid()
+        try:
+            return self._routed(request, request_id)
+        except (ServiceError, Fault) as error:
+            return self._refusal(service_of_unrouted(request), error, request_id)
+
+    def answer(self, routed: RoutedCall) -> HttpResponse:
+        """Return the answer to a routed call, whatever it is."""
+        try:
+            authenticated = self._authenticate(routed)
+            authorised = self._authorise(routed.operation, authenticated)
+            output = self._perform(routed.operation, authorised)
+            return routed.shape.encode(output, routed.request_id)
+        except (ServiceError, Fault) as error:
+            return self._refusal(routed.service.name, error, routed.request_id)
+        except Exception:  # noqa: BLE001 - one of the two outermost edges
+            # The traceback only: the locals of a frame could hold a secret value.
+            _log.exception(
+                "request failed", operation=routed.operation.name, request_id=routed.request_id
+            )
+            return self._internal_failure(routed.service.name, routed.request_id)
+
+    def _routed(self, request: HttpRequest, request_id: str) -> RoutedCall:
+        signature = read_signature(request)
+        service = self._services.get(signature.scope.service)
+        if service is None:
+            raise ServiceNotServedError(signature.scope.service, self._services)
+        shape = wire.load_service(service.name).route(request)
+        operation = self._operations.get((service.name, shape.name))
+        if operation is None:
+            raise OperationNotServedError(shape.name)
+        return RoutedCall(
+            request=request,
+            request_id=request_id,
+            received_at=self._clock.now(),
+            signature=signature,
+            service=service,
+            operation=operation,
+            shape=shape,
+        )
+
+    def _authenticate(self, routed: RoutedCall) -> AuthenticatedCall:
+        signature = routed.signature
+        caller, secret_access_key = self._credentials.find(
+            signature.access_key_id, signature.session_token
+        )
+        verify(
+            signature,
+            routed.request,
+            secret_access_key=secret_access_key,
+            now=routed.received_at,
+        )
+        return AuthenticatedCall(
+            caller=caller,
+            region=signature.scope.region,
+            request_id=routed.request_id,
+            received_at=routed.received_at,
+            params=routed.shape.decode(routed.request),
+        )
+
+    def _authorise(self, operation: Operation, call: AuthenticatedCall) -> AuthorisedCall:
+        resource = operation.resource(call)
+        self._authority.require(
+            call.caller, operation.action, resource.arn, resource_policy=resource.policy
+        )
+        return AuthorisedCall(
+            caller=call.caller,
+            region=call.region,
+            request_id=call.request_id,
+            received_at=call.received_at,
+            params=call.params,
+        )
+
+    def _perform(self, operation: Operation, call: AuthorisedCall) -> Mapping[str, Any]:
+        return operation.handler(call)
+
+    def _refusal(self, service: str, error: ServiceError | Fault, request_id: str) -> HttpResponse:
+        fault = error if isinstance(error, Fault) else self._fault_of(service, error)
+        return wire.load_service(service).encode_fault(fault, request_id)
+
+    def _fault_of(self, service: str, error: ServiceError) -> Fault:
+        known = common_fault(service, error)
+        if known is None and service in self._services:
+            known = self._services[service].fault_of(error)
+        if known is None:
+            _log.error("refusal without a fault", refusal=type(error).__name__, service=service)
+            return internal_failure()
+        return known
+
+    def _internal_failure(self, service: str, request_id: str) -> HttpResponse:
+        return wire.load_service(service).encode_fault(internal_failure(), request_id)

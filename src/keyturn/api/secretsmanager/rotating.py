@@ -1,0 +1,74 @@
+"""Turning rotation on and off.
+
+AWS: API reference, RotateSecret and CancelRotateSecret.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keyturn.api.calls import AuthorisedCall
+from keyturn.api.operation import Output
+from keyturn.api.secretsmanager.values import alive
+from keyturn.iam.authority import Authority
+from keyturn.keys.keyring import Keyring
+from keyturn.rotation import request as rotation, schedule
+from keyturn.store.database import Database
+
+
+class Rotating:
+    """The operations that configure rotation. ``wake`` tells the engine that one is due."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        authority: Authority,
+        gate: rotation.InvocationGate,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._authority = authority
+        self._gate = gate
+        self._wake = wake
+
+    def rotate_secret(self, call: AuthorisedCall) -> Output:
+        token = call.params.get("ClientRequestToken")
+        if not token:
+            raise rotation.RotationTokenMissingError
+        with self._database.write() as connection:
+            secret = alive(connection, call)
+            request = _request(token, call.params)
+            function = rotation.chosen_function(secret, request)
+            # AWS: whoever turns rotation on must be allowed to invoke the function.
+            self._authority.require(call.caller, "lambda:InvokeFunction", function)
+            version_id = rotation.rotate(
+                connection, self._keyring, self._gate, secret, request, call.received_at
+            )
+        self._wake()
+        return {"ARN": secret.arn, "Name": secret.name, "VersionId": version_id}
+
+    def cancel_rotate_secret(self, call: AuthorisedCall) -> Output:
+        with self._database.write() as connection:
+            secret = alive(connection, call)
+            version_id = rotation.cancel(connection, secret, call.received_at)
+        return {"ARN": secret.arn, "Name": secret.name, "VersionId": version_id}
+
+
+def _request(token: str, params: Mapping[str, Any]) -> rotation.RotateRequest:
+    return rotation.RotateRequest(
+        token=token,
+        lambda_arn=params.get("RotationLambdaARN"),
+        rules=_rules(params.get("RotationRules")),
+        is_immediate=params.get("RotateImmediately", True),
+    )
+
+
+def _rules(members: Mapping[str, Any] | None) -> schedule.RotationRules | None:
+    if members is None:
+        return None
+    return schedule.parse(
+        automatically_after_days=members.get("AutomaticallyAfterDays"),
+        schedule_expression=members.get("ScheduleExpression"),
+        duration=members.get("Duration"),
+    )

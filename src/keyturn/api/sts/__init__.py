@@ -1,0 +1,1 @@
+"""AWS Security Token Service: who a caller is, and how to become a role."""

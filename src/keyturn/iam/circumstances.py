@@ -1,0 +1,54 @@
+"""The condition keys that are known of every request: who asks, and when. Pure.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from keyturn.iam.identity import CompiledIdentity
+from keyturn.iam.policy.condition import Context
+from keyturn.iam.principal import Principal
+from keyturn.iam.session import SessionPrincipal
+
+_PRINCIPAL_TYPES: Final = {"user": "User", "assumed-role": "AssumedRole"}
+
+
+def of_principal(principal: Principal, identity: CompiledIdentity) -> dict[str, tuple[str, ...]]:
+    """Return what policies can ask about a principal, by condition key in lower case."""
+    keys = {
+        "aws:principalarn": principal.identity_arn,
+        "aws:principalaccount": principal.account,
+        "aws:principaltype": _PRINCIPAL_TYPES[principal.kind],
+        "aws:principalisawsservice": "false",
+        "aws:userid": principal.unique_id,
+    }
+    if principal.kind == "user":
+        keys["aws:username"] = principal.arn.rpartition("/")[2]
+    if isinstance(principal, SessionPrincipal) and principal.source_identity is not None:
+        keys["aws:sourceidentity"] = principal.source_identity
+    for tag, value in identity.tags.items():
+        keys[f"aws:principaltag/{tag.lower()}"] = value
+    return {key: (value,) for key, value in keys.items()}
+
+
+def of_service(service: str) -> dict[str, tuple[str, ...]]:
+    """Return what policies can ask about a service."""
+    return {"aws:principalservicename": (service,), "aws:principalisawsservice": ("true",)}
+
+
+def of_instant(now: datetime) -> dict[str, tuple[str, ...]]:
+    """Return what policies can ask about the time."""
+    return {
+        "aws:currenttime": (now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
+        "aws:epochtime": (str(int(now.timestamp())),),
+    }
+
+
+def merged(given: Mapping[str, tuple[str, ...]], *known: Context) -> Context:
+    """Return everything in one; what is known for certain is not to be said otherwise."""
+    context = {key.lower(): values for key, values in given.items()}
+    for keys in known:
+        context.update(keys)
+    return context

@@ -1,0 +1,90 @@
+"""What a principal may do, ready to be decided on: its policies, compiled, and its tags.
+
+* Kept in memory under the revision of the IAM tables that it was read at, so never stale.
+* A policy that can't be read denies everything. It could have been one that denies, and nobody
+  would know what.
+* A principal whose user or role is gone, or is another one of the same name, may do nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import structlog
+
+from keyturn.iam import managed_policies
+from keyturn.iam.policy.document import MalformedPolicyError, Patterns, Policy, Statement, parse
+from keyturn.iam.policy.match import matcher
+from keyturn.iam.principal import Principal
+from keyturn.store import iam_revision, identities, identity_policies
+from keyturn.store.database import Connection, Database
+
+IDENTITIES_CACHED_MAX: Final = 1024
+
+DENY_EVERYTHING: Final = Policy(
+    (
+        Statement(
+            effect="Deny",
+            actions=Patterns((matcher("*"),)),
+            resources=None,
+            principals=None,
+            conditions=(),
+        ),
+    )
+)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledIdentity:
+    """A user or a role with all that its policies say."""
+
+    unique_id: str
+    policies: tuple[Policy, ...]
+    tags: Mapping[str, str]
+
+
+_NOBODY: Final = CompiledIdentity("", (DENY_EVERYTHING,), {})
+
+
+class Identities:
+    """Finds what principals may do."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._compiled = lru_cache(IDENTITIES_CACHED_MAX)(self._compile)
+
+    def of(self, principal: Principal) -> CompiledIdentity:
+        """Return the user or the role behind a principal."""
+        with self._database.read() as connection:
+            revision = iam_revision.current(connection)
+        identity = self._compiled(principal.identity_arn, revision)
+        is_the_same = principal.unique_id.partition(":")[0] == identity.unique_id
+        return identity if is_the_same else _NOBODY
+
+    def _compile(self, identity_arn: str, _revision: int) -> CompiledIdentity:
+        with self._database.read() as connection:
+            identity = identities.find_by_arn(connection, identity_arn)
+            if identity is None:
+                return _NOBODY
+            documents = dict(_documents(connection, identity.id))
+        policies = tuple(_compiled(identity_arn, documents))
+        return CompiledIdentity(identity.unique_id, policies, identity.tags)
+
+
+def _documents(connection: Connection, identity_id: int) -> Iterator[tuple[str, str]]:
+    yield from identity_policies.inline_of(connection, identity_id).items()
+    for arn in identity_policies.attached_to(connection, identity_id):
+        policy = managed_policies.find(arn)
+        yield arn, "" if policy is None else policy.document
+
+
+def _compiled(identity_arn: str, documents: Mapping[str, str]) -> Iterable[Policy]:
+    for name, text in documents.items():
+        try:
+            yield parse(text, kind="identity")
+        except MalformedPolicyError:
+            _log.error("a policy can't be read: all is denied", identity=identity_arn, policy=name)  # noqa: TRY400  its own frames say nothing
+            yield DENY_EVERYTHING

