@@ -82,3 +82,14 @@ def check(settings: Settings) -> None:
         raise SettingError(f"The account id must have {_ACCOUNT_DIGITS} digits.")
     if not 0 <= settings.port <= _PORT_MAX:
         raise SettingError(f"The port must be between 0 and {_PORT_MAX}.")
+
+
+def tell_starter(endpoint: str) -> None:
+    """Write our URL to the pipe that whoever started us may have left open for it.
+
+    ``KEYTURN_READY_FD`` names its descriptor; a program then needs neither to poll nor to wait.
+    """
+    descriptor = os.environ.get("KEYTURN_READY_FD", "")
+    if descriptor.isdecimal():
+        with os.fdopen(int(descriptor), "w") as pipe:
+            pipe.write(endpoint + "\n")

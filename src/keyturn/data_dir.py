@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 import fcntl
+import json
 import os
 from pathlib import Path
+import shutil
 import stat
 from typing import IO, Final
 
@@ -38,11 +40,6 @@ class DataDir:
         return self.path / "master.key"
 
     @property
-    def endpoint(self) -> Path:
-        """The URL of the running server, for ``keyturn env``."""
-        return self.path / "endpoint"
-
-    @property
     def wake_socket(self) -> Path:
         """Where the engine is told that something may be due."""
         return self.path / "wake.sock"
@@ -53,9 +50,41 @@ class DataDir:
         return self.path / "engine.sock"
 
     @property
-    def runtimes(self) -> Path:
+    def cache(self) -> Path:
         """Unpacked functions and their runtimes: nothing that can't be made again."""
         return self.path / "cache"
+
+    @property
+    def _description(self) -> Path:
+        return self.path / "server.json"
+
+    def describe(self, *, endpoint: str, account: str) -> None:
+        """Note where the running server is, for ``description``."""
+        draft = self.path / ".server.json"
+        draft.write_text(json.dumps({"endpoint": endpoint, "account": account}))
+        draft.rename(self._description)
+
+    def description(self) -> tuple[str, str]:
+        """Return the URL and the account of the server that ran here last.
+
+        Raises:
+            DataDirError: none did.
+        """
+        try:
+            noted = json.loads(self._description.read_text())
+        except OSError as error:
+            raise DataDirError(
+                f"No server has run on {self.path}: {error.strerror}. Start one with keyturn "
+                f"serve --data-dir {self.path}"
+            ) from error
+        return noted["endpoint"], noted["account"]
+
+    def fresh_folder(self, name: str) -> Path:
+        """Return an empty folder in the cache, whatever an earlier run left in it."""
+        folder = self.cache / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=_MODE, parents=True)
+        return folder
 
     def make(self) -> None:
         """Make the directory, for its owner alone.

@@ -13,6 +13,7 @@ import importlib.util
 import os
 from pathlib import Path
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from typing import Final, LiteralString
 
 import psycopg
 from psycopg import sql
+
+from support.certificates import Certificate
 
 HOST: Final = "127.0.0.1"
 ADMIN: Final = "postgres"
@@ -57,6 +60,8 @@ class PostgresServer:
         programs: Path | None = None,
         settings: Mapping[str, str] | None = None,
         rules: tuple[str, ...] = (),
+        certificate: Certificate | None = None,
+        is_standby: bool = False,
     ) -> "Iterator[PostgresServer]":
         """Make a cluster and run its server until the end of the block.
 
@@ -64,27 +69,24 @@ class PostgresServer:
             folder: is made.
             programs: where initdb and postgres are; by default those of the newest server here.
             rules: lines that are put before those of pg_hba.conf.
+            certificate: turns TLS on.
+            is_standby: it waits for a primary that never comes, and only reads.
         """
         programs = programs or installed_programs()[0]
+        server = cls(version=version_of(programs), port=_free_port(), log=folder / "log")
         _make_folder(folder)
-        _make_cluster(folder, programs, rules)
-        port = _free_port()
-        log = folder / "log"
-        server = cls(version=version_of(programs), port=port, log=log)
-        options = {**_SETTINGS, **(settings or {}), "port": str(port)}
-        with log.open("wb") as output:
+        _make_cluster(folder, programs)
+        _configure(folder, {**_SETTINGS, **(settings or {}), "port": str(server.port)}, rules)
+        if certificate is not None:
+            _turn_tls_on(folder, certificate)
+        if is_standby:
+            (folder / "data" / "standby.signal").touch()
+        with server.log.open("wb") as output:
             process = subprocess.Popen(
-                [
-                    *(programs / "postgres", "-D", folder / "data"),
-                    *(
-                        word
-                        for name, value in options.items()
-                        for word in ("-c", f"{name}={value}")
-                    ),
-                ],
+                [programs / "postgres", "-D", folder / "data"],
                 stdout=output,
                 stderr=output,
-                **_as_user(),
+                user=_server_user(),
             )
         try:
             server._wait(process)
@@ -94,7 +96,7 @@ class PostgresServer:
             process.wait(START_SECONDS_MAX)
 
     def connect(
-        self, user: str = ADMIN, password: str = ADMIN_PASSWORD, **parameters: str
+        self, user: str = ADMIN, password: str = ADMIN_PASSWORD, dbname: str = "postgres"
     ) -> psycopg.Connection:
         """Log in."""
         return psycopg.connect(
@@ -102,9 +104,8 @@ class PostgresServer:
             port=self.port,
             user=user,
             password=password,
-            dbname=parameters.pop("dbname", "postgres"),
+            dbname=dbname,
             autocommit=True,
-            **parameters,
         )
 
     def execute(self, statement: str | sql.Composed) -> None:
@@ -143,6 +144,14 @@ def installed_programs() -> list[Path]:
     return [folder for folder in candidates if (folder / "initdb").exists()]
 
 
+def has_tls(programs: Path) -> bool:
+    """Return whether a server was built with TLS."""
+    answer = subprocess.run(
+        [programs / "pg_config", "--configure"], check=True, capture_output=True, text=True
+    )
+    return "openssl" in answer.stdout
+
+
 def version_of(programs: Path) -> str:
     """Return a server's version, such as ``15.18``."""
     answer = subprocess.run(
@@ -151,20 +160,38 @@ def version_of(programs: Path) -> str:
     return answer.stdout.split()[2]
 
 
-def _make_cluster(folder: Path, programs: Path, rules: tuple[str, ...]) -> None:
+def _make_cluster(folder: Path, programs: Path) -> None:
     password_file = folder / "password"
     password_file.write_text(ADMIN_PASSWORD)
     subprocess.run(
         [
-            *(programs / "initdb", "-D", folder / "data", "-U", ADMIN, "-A", "scram-sha-256"),
-            *(f"--pwfile={password_file}", "--encoding=UTF8", "--locale=C", "--no-sync"),
+            *(str(programs / "initdb"), "-D", str(folder / "data"), "-U", ADMIN),
+            *("-A", "scram-sha-256", f"--pwfile={password_file}"),
+            *("--encoding=UTF8", "--locale=C", "--no-sync"),
         ],
         check=True,
         capture_output=True,
-        **_as_user(),
+        user=_server_user(),
     )
+
+
+def _configure(folder: Path, settings: Mapping[str, str], rules: tuple[str, ...]) -> None:
+    with (folder / "data" / "postgresql.conf").open("a") as file:
+        file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
     rules_file = folder / "data" / "pg_hba.conf"
     rules_file.write_text("\n".join((*rules, rules_file.read_text())))
+
+
+def _turn_tls_on(folder: Path, certificate: Certificate) -> None:
+    # The server looks for these names in its data folder, and wants its key to itself.
+    data = folder / "data"
+    shutil.copy(certificate.certificate_file, data / "server.crt")
+    shutil.copy(certificate.key_file, data / "server.key")
+    (data / "server.key").chmod(0o600)
+    for name in ("server.crt", "server.key"):
+        shutil.chown(data / name, _server_user() or os.geteuid())
+    with (data / "postgresql.conf").open("a") as file:
+        file.write("ssl = on\n")
 
 
 def _make_folder(folder: Path) -> None:
@@ -172,23 +199,18 @@ def _make_folder(folder: Path) -> None:
     user = _server_user()
     if user is None:
         return
-    os.chown(folder, user.pw_uid, user.pw_gid)
+    shutil.chown(folder, user)
     for parent in folder.parents:
         # A temporary folder is its maker's alone; the server's user has to get through it.
         if not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
 
 
-def _server_user() -> pwd.struct_passwd | None:
+def _server_user() -> str | None:
     if os.geteuid() != 0:
         return None
-    users = {user.pw_name: user for user in pwd.getpwall()}
-    return next(users[name] for name in _USERS if name in users)
-
-
-def _as_user() -> dict[str, int]:
-    user = _server_user()
-    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
+    known = {user.pw_name for user in pwd.getpwall()}
+    return next(name for name in _USERS if name in known)
 
 
 def _free_port() -> int:

@@ -34,7 +34,7 @@ class Bench:
     secrets_manager: SimulatedSecretsManager
     client: SecretsManagerClient
 
-    def login(self, username: str = "", password: str = FIRST_PASSWORD, **keys: Any) -> Login:
+    def login(self, username: str = "", password: str = FIRST_PASSWORD, **keys: object) -> Login:
         """Make a role and its secret."""
         username = username or f"app-{uuid.uuid4().hex[:8]}"
         self.server.make_role(username, password)
@@ -43,7 +43,7 @@ class Bench:
             server=self.server, username=username, arn=self.secrets_manager.create(document)
         )
 
-    def document(self, username: str, password: str, **keys: Any) -> dict[str, Any]:
+    def document(self, username: str, password: str, **keys: object) -> dict[str, Any]:
         """Return what a secret holds."""
         return {
             "engine": "postgres",

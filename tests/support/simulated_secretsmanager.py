@@ -200,6 +200,8 @@ def _random_password(members: dict[str, Any]) -> str:
 def _handler_of(simulation: SimulatedSecretsManager) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and body leave together, or the client's side waits before it acknowledges.
+        wbufsize = -1
 
         def do_POST(self) -> None:
             members = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

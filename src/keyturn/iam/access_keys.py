@@ -72,9 +72,7 @@ def open_secret(keyring: Keyring, key: AccessKey) -> Plaintext:
     return keyring.open(key.sealed_secret, _context(key.access_key_id))
 
 
-def switch(
-    connection: Connection, user: User, access_key_id: str, *, is_active: bool
-) -> None:
+def switch(connection: Connection, user: User, access_key_id: str, *, is_active: bool) -> None:
     """Make a user's access key active or inactive.
 
     Raises:

@@ -1,11 +1,8 @@
-"""Whether a principal may do something. The rules are in ``keyturn.iam.policy``; here they meet
-what is stored.
+"""Whether a principal may do something: the rules of ``keyturn.iam.policy``, on what is stored.
 
 * Nothing is allowed that no policy allows; whatever can't be read or decided denies.
-* A role is taken on by whom its trust policy names, whatever the caller's own policies allow. A
-  trust policy that names an account leaves it to that account's policies; one that names a
-  principal of the role's account needs no other.
 * A decision sees every change that was committed before it began.
+* Taking on a role is decided by ``assumable_by`` and ``assumable_by_service``, and nowhere else.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -17,10 +14,11 @@ from types import MappingProxyType
 from typing import Final
 
 from keyturn.iam import circumstances
-from keyturn.iam.identity import DENY_EVERYTHING, CompiledIdentity, Identities
+from keyturn.iam.grants import DENY_EVERYTHING, GrantReader, Grants
 from keyturn.iam.policy.document import Kind, MalformedPolicyError, Policy, parse
-from keyturn.iam.policy.evaluate import Asker, Decision, Question, Verdict, decide
+from keyturn.iam.policy.evaluate import Asker, Decision, Question, decide
 from keyturn.iam.principal import Principal
+from keyturn.iam.trust import decide_trust
 from keyturn.model.arn import Arn
 from keyturn.model.clock import Clock
 from keyturn.model.errors import NotAllowedError
@@ -31,17 +29,19 @@ from keyturn.store.database import Database
 RESOURCE_POLICIES_CACHED_MAX: Final = 1024
 
 ASSUME_ROLE: Final = "sts:AssumeRole"
+SET_SOURCE_IDENTITY: Final = "sts:SetSourceIdentity"
 
 # AWS: GetCallerIdentity, "No permissions are required", also where a policy denies it.
-NEEDS_NO_PERMISSION: Final = frozenset({"sts:GetCallerIdentity"})
+_NEEDS_NO_PERMISSION: Final = "sts:GetCallerIdentity"
+# The caller's policies alone can't allow it, nor need they: see ``assumable_by``.
+_DECIDED_WITH_TRUST: Final = ASSUME_ROLE
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
+_NO_POLICY: Final = Policy(())
 
 Given = Mapping[str, tuple[str, ...]]
 """Condition keys of one request, in whatever case, with their values."""
 
 _NOTHING: Final[Given] = MappingProxyType({})
-_ACCOUNT: Final = re.compile(r"[0-9]{12}")
-_NO_ACCOUNT: Final = ""
-_DENIED: Final = (Verdict.DENIED_BY_IDENTITY_POLICY, Verdict.DENIED_BY_RESOURCE_POLICY)
 
 
 class Authority:
@@ -50,7 +50,7 @@ class Authority:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._identities = Identities(database)
+        self._grants = GrantReader(database)
 
     def require(
         self,
@@ -71,22 +71,19 @@ class Authority:
         Raises:
             NotAllowedError: it may not.
         """
-        if action in NEEDS_NO_PERMISSION:
+        if action in (_NEEDS_NO_PERMISSION, _DECIDED_WITH_TRUST):
             return
-        identity = self._identities.of(principal)
+        grants = self._grants.of(principal)
         question = Question(
             asker=_asker(principal),
             action=action,
             resource=resource,
             resource_account=_account_of(resource, principal),
-            context=self._context(principal, identity, context),
+            context=self._context(principal, grants, context),
         )
-        decision = decide(
-            question,
-            identity_policies=identity.policies,
-            resource_policy=_read(resource_policy, "resource"),
-        )
-        _refuse_unless_allowed(decision, principal.arn, resource)
+        policy = None if resource_policy is None else _read(resource_policy, "resource")
+        decision = decide(question, identity_policies=grants.policies, resource_policy=policy)
+        _refuse_unless_allowed(decision, question, principal.arn)
 
     def require_pass_role(self, caller: Principal, role_arn: str, service: str) -> None:
         """Return if ``caller`` may hand the role to ``service``, such as lambda.amazonaws.com.
@@ -94,9 +91,8 @@ class Authority:
         Raises:
             NotAllowedError: it may not.
         """
-        self.require(
-            caller, "iam:PassRole", role_arn, context={"iam:PassedToService": (service,)}
-        )
+        context = {"iam:PassedToService": (service,)}
+        self.require(caller, "iam:PassRole", role_arn, context=context)
 
     def assumable_by(
         self,
@@ -109,45 +105,95 @@ class Authority:
         """Return the role, which ``caller`` may take on.
 
         Args:
-            actions: what it takes; ``sts:SetSourceIdentity`` also, to set one.
+            actions: all that must be allowed; ``SET_SOURCE_IDENTITY`` too, when one is set.
 
         Raises:
             NotAllowedError: it may not, or there is no such role.
         """
-        identity = self._identities.of(caller)
+        grants = self._grants.of(caller)
+        keys = self._context(caller, grants, context)
         role = self._role(role_arn)
-        keys = self._context(caller, identity, context)
         for action in actions:
             question = _about_role(_asker(caller), action, role_arn, keys)
-            decision = _on_taking(question, role, identity.policies)
-            _refuse_unless_allowed(decision, caller.arn, role_arn)
-        assert role is not None, "nobody may take on a role that there isn't"
-        return role
+            decision = decide_trust(
+                question, identity_policies=grants.policies, trust_policy=_trust_policy(role)
+            )
+            _refuse_unless_allowed(decision, question, caller.arn)
+        return _existing(role)
 
     def assumable_by_service(
         self, service: str, role_arn: str, *, context: Given = _NOTHING
     ) -> Role:
-        """Return the role, which ``service`` may take on, as its trust policy says.
+        """Return the role, which ``service`` may take on because the trust policy names it.
 
         Raises:
             NotAllowedError: it may not, or there is no such role.
         """
-        role = self._role(role_arn)
-        asker = Asker(kind="Service", names=(service,), account=_NO_ACCOUNT)
         now = circumstances.of_instant(self._clock.now())
         keys = circumstances.merged(context, circumstances.of_service(service), now)
-        decision = _on_taking(_about_role(asker, ASSUME_ROLE, role_arn, keys), role, ())
-        _refuse_unless_allowed(decision, service, role_arn)
-        assert role is not None, "nobody may take on a role that there isn't"
-        return role
+        role = self._role(role_arn)
+        asker = Asker(kind="Service", names=(service,), account="")
+        question = _about_role(asker, ASSUME_ROLE, role_arn, keys)
+        decision = decide_trust(question, identity_policies=(), trust_policy=_trust_policy(role))
+        _refuse_unless_allowed(decision, question, service)
+        return _existing(role)
 
-    def _context(self, principal: Principal, identity: CompiledIdentity, given: Given) -> Given:
-        return circumstances.merged(
-            given,
-            circumstances.of_principal(principal, identity),
-            circumstances.of_instant(self._clock.now()),
-        )
+    def _context(self, principal: Principal, grants: Grants, given: Given) -> Given:
+        of_principal = circumstances.of_principal(principal, grants)
+        now = circumstances.of_instant(self._clock.now())
+        return circumstances.merged(given, of_principal, now)
 
     def _role(self, role_arn: str) -> Role | None:
         with self._database.read() as connection:
             return identities.find_role_by_arn(connection, role_arn)
+
+
+def _asker(principal: Principal) -> Asker:
+    # A policy can name a session by its own ARN or by its role's.
+    names = (principal.arn, principal.identity_arn)
+    return Asker(kind="AWS", names=names, account=principal.account)
+
+
+def _about_role(asker: Asker, action: str, role_arn: str, keys: Given) -> Question:
+    arn = Arn.parse(role_arn)
+    account = "" if arn is None else arn.account
+    return Question(
+        asker=asker, action=action, resource=role_arn, resource_account=account, context=keys
+    )
+
+
+def _account_of(resource: str, principal: Principal) -> str:
+    # What belongs to no account, such as * or one of AWS's managed policies, is as good as the
+    # principal's own: there is nobody else to ask.
+    arn = Arn.parse(resource)
+    if arn is None or _ACCOUNT.fullmatch(arn.account) is None:
+        return principal.account
+    return arn.account
+
+
+def _trust_policy(role: Role | None) -> Policy:
+    # A role that there isn't trusts nobody, and is not told from one that trusts others.
+    return _NO_POLICY if role is None else _read(role.trust_policy, "trust")
+
+
+@lru_cache(RESOURCE_POLICIES_CACHED_MAX)
+def _read(document: str, kind: Kind) -> Policy:
+    try:
+        return parse(document, kind=kind)
+    except MalformedPolicyError:
+        return DENY_EVERYTHING
+
+
+def _refuse_unless_allowed(decision: Decision, question: Question, who: str) -> None:
+    if not decision.is_allowed:
+        raise NotAllowedError(
+            principal_arn=who,
+            action=question.action,
+            resource=question.resource,
+            reason=decision.reason,
+        )
+
+
+def _existing(role: Role | None) -> Role:
+    assert role is not None, "a role that there isn't trusts nobody"
+    return role

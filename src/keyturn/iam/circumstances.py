@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from keyturn.iam.identity import CompiledIdentity
+from keyturn.iam.grants import Grants
 from keyturn.iam.policy.condition import Context
 from keyturn.iam.principal import Principal
 from keyturn.iam.session import SessionPrincipal
@@ -15,7 +15,7 @@ from keyturn.iam.session import SessionPrincipal
 _PRINCIPAL_TYPES: Final = {"user": "User", "assumed-role": "AssumedRole"}
 
 
-def of_principal(principal: Principal, identity: CompiledIdentity) -> dict[str, tuple[str, ...]]:
+def of_principal(principal: Principal, grants: Grants) -> dict[str, tuple[str, ...]]:
     """Return what policies can ask about a principal, by condition key in lower case."""
     keys = {
         "aws:principalarn": principal.identity_arn,
@@ -28,7 +28,7 @@ def of_principal(principal: Principal, identity: CompiledIdentity) -> dict[str, 
         keys["aws:username"] = principal.arn.rpartition("/")[2]
     if isinstance(principal, SessionPrincipal) and principal.source_identity is not None:
         keys["aws:sourceidentity"] = principal.source_identity
-    for tag, value in identity.tags.items():
+    for tag, value in grants.tags.items():
         keys[f"aws:principaltag/{tag.lower()}"] = value
     return {key: (value,) for key, value in keys.items()}
 
@@ -47,7 +47,7 @@ def of_instant(now: datetime) -> dict[str, tuple[str, ...]]:
 
 
 def merged(given: Mapping[str, tuple[str, ...]], *known: Context) -> Context:
-    """Return everything in one; what is known for certain is not to be said otherwise."""
+    """Return everything in one, keys in lower case; nothing given overrides what is known."""
     context = {key.lower(): values for key, values in given.items()}
     for keys in known:
         context.update(keys)

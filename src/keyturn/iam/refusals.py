@@ -114,6 +114,10 @@ class MalformedArnError(InvalidInputError):
     """What should be an ARN isn't one."""
 
 
+class DuplicateTagError(InvalidInputError):
+    """Two tags have the same key, in whatever case."""
+
+
 class UserNameMissingError(InvalidInputError):
     """A session of a role has no user of its own, so the request must name one."""
 
@@ -136,6 +140,10 @@ class SessionTooLongError(InvalidInputError):
 
 class ChainedSessionTooLongError(InvalidInputError):
     """A session that is begun from another session would last longer than an hour."""
+
+
+class SourceIdentityChangedError(InvalidInputError):
+    """A session keeps the source identity that it began with, through whatever roles."""
 
 
 class TooManyAccessKeysError(LimitError):
@@ -166,7 +174,3 @@ class TrustPolicyTooLongError(LimitError):
 
 class TooManyTagsError(LimitError):
     """More tags than an identity may have."""
-
-
-class DuplicateTagError(InvalidInputError):
-    """Two tags have the same key, in whatever case."""

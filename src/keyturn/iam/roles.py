@@ -7,9 +7,8 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import Final
 
 from keyturn.iam import names
@@ -43,7 +42,7 @@ class NewRole:
     path: str = "/"
     description: str | None = None
     max_session_seconds: int = MAX_SESSION_SECONDS_MIN
-    tags: Mapping[str, str] = MappingProxyType({})
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def create(connection: Connection, new: NewRole, now: datetime) -> Role:

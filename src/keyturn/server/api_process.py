@@ -15,7 +15,7 @@ _BACKLOG: Final = 2048
 def serve(application: Application, listening: socket.socket) -> None:
     """Serve until SIGTERM; requests under way are answered first."""
     config = uvicorn.Config(
-        application,  # type: ignore[arg-type]  # uvicorn's own ASGI types name TypedDicts
+        application,
         loop="uvloop",
         http="httptools",
         ws="none",

@@ -1,4 +1,4 @@
-"""Whether this process answers. It says nothing about anything stored, so it needs no signature."""
+"""Whether this process answers. It tells nothing that is stored, so it needs no signature."""
 
 from keyturn.model.http import HttpResponse
 

@@ -1,8 +1,8 @@
 """Keep a set of processes alive: the API processes and the engine.
 
 The supervisor binds the listening socket, forks, and then only waits: it opens no store, holds no
-key and runs no thread, so a fork is safe at any time. A process that dies is started again, after a
-pause when it dies young. On SIGTERM or SIGINT every process is asked to stop, and killed when it
+key and runs no thread, so a fork is safe at any time. A process that dies is started again, after
+a pause when it dies young. On SIGTERM or SIGINT every process is asked to stop, and killed when it
 takes too long. Should the supervisor itself be killed, the kernel ends its children (prctl(2),
 PR_SET_PDEATHSIG), so that no half of a server is left behind.
 """
@@ -12,12 +12,11 @@ import ctypes
 from dataclasses import dataclass
 import os
 import signal
+import time
 from types import FrameType
 from typing import Final, NoReturn
 
 import structlog
-
-from keyturn.model.clock import Clock
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +26,7 @@ STOP_SECONDS_MAX: Final = 25
 _YOUNG_SECONDS: Final = 1.0
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
 
 Main = Callable[[], None]
 
@@ -41,12 +41,10 @@ class _Child:
 class Supervisor:
     """Runs each of ``mains`` in a process of its own until told to stop."""
 
-    def __init__(self, mains: Mapping[str, Main], clock: Clock) -> None:
+    def __init__(self, mains: Mapping[str, Main]) -> None:
         self._mains = mains
-        self._clock = clock
         self._children: dict[int, _Child] = {}
         self._is_stopping = False
-        self._is_overdue = False
 
     def run(self) -> None:
         """Start every process; return when all have stopped after a signal."""
@@ -59,10 +57,10 @@ class Supervisor:
             self._reap()
 
     def _start(self, name: str, main: Main) -> None:
-        started_at = self._clock.now().timestamp()
+        started_at = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            _run_child(main)
+            _run_child(name, main)
         self._children[pid] = _Child(name, main, started_at)
 
     def _reap(self) -> None:
@@ -76,8 +74,7 @@ class Supervisor:
             self._start(child.name, child.main)
 
     def _pause_for_young(self, child: _Child) -> None:
-        age_seconds = self._clock.now().timestamp() - child.started_at
-        if 0 <= age_seconds < _YOUNG_SECONDS:
+        if time.monotonic() - child.started_at < _YOUNG_SECONDS:
             # Ends early when a signal asks us to stop.
             signal.sigtimedwait([signal.SIGUSR2], _YOUNG_SECONDS)
 
@@ -98,21 +95,26 @@ class Supervisor:
                 continue
 
 
-def _run_child(main: Main) -> NoReturn:
+def _run_child(name: str, main: Main) -> NoReturn:
     status = 1
     try:
-        die_with_parent()
+        _die_with_parent()
+        _take_name(name)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
             signal.signal(number, signal.SIG_DFL)
         main()
         status = 0
-    except Exception:
+    except Exception:  # noqa: BLE001 - the process ends here, and says why
         _log.exception("process failed")
     finally:
         # Not sys.exit: the parent's cleanup isn't the child's to do.
         os._exit(status)
 
 
-def die_with_parent() -> None:
-    """Have the kernel send this process SIGTERM when its parent dies."""
+def _take_name(name: str) -> None:
+    # What ps, top and /proc call this process: prctl(2), PR_SET_NAME.
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, f"keyturn-{name}".encode(), 0, 0, 0)
+
+
+def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

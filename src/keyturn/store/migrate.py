@@ -33,8 +33,8 @@ def migrate(database: Database) -> None:
         return
     if found is not None and found > NEWEST:
         raise NewerSchemaError(
-            f"The store has the schema {found}, this version knows up to {NEWEST}. Start the newer "
-            "version of Keyturn that wrote it."
+            f"The store has the schema {found}, this version knows up to {NEWEST}. Start the "
+            "newer version of Keyturn that wrote it."
         )
     with database.write() as connection:
         _upgrade(connection)

@@ -3,9 +3,10 @@
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 """
 
+from keyturn.api.iam.bad_values import bad_value, validation_error
 from keyturn.api.iam.pages import InvalidMarkerError
 from keyturn.iam import access_keys, policies, refusals, roles, tags
-from keyturn.iam.policy.document import MalformedPolicyError
+from keyturn.iam.policy.document import MalformedPolicyError, NotJsonError
 from keyturn.model.errors import ServiceError
 from keyturn.wire.fault import Fault
 
@@ -41,11 +42,11 @@ def fault_of(error: ServiceError) -> Fault | None:
     """Return the error that AWS gives for a refusal; None for one that isn't this service's."""
     text = _INVALID.get(type(error))
     if text is not None:
-        return _invalid(text)
+        return validation_error(text)
     quota = _QUOTAS.get(type(error))
     if quota is not None:
         return _quota(*quota)
-    return _not_found(error) or _conflict(error) or _with_names(error)
+    return _not_found(error) or _conflict(error) or _unfit(error) or bad_value(error)
 
 
 def _not_found(error: ServiceError) -> Fault | None:
@@ -78,10 +79,12 @@ def _conflict(error: ServiceError) -> Fault | None:
             return None
 
 
-def _with_names(error: ServiceError) -> Fault | None:
+def _unfit(error: ServiceError) -> Fault | None:
     match error:
-        case MalformedPolicyError():
-            return Fault("MalformedPolicyDocument", str(error))
+        case NotJsonError():
+            return Fault("MalformedPolicyDocument", "This policy contains invalid Json")
+        case MalformedPolicyError(reason=reason):
+            return Fault("MalformedPolicyDocument", f"Syntax errors in policy: {reason}.")
         case refusals.TooManyAttachedPoliciesError(kind=kind):
             return _quota(f"PoliciesPer{kind.capitalize()}", policies.ATTACHED_POLICIES_MAX)
         case refusals.InlinePoliciesTooLongError(kind=kind, name=name, characters_max=most):
@@ -90,32 +93,8 @@ def _with_names(error: ServiceError) -> Fault | None:
         case refusals.DuplicateTagError():
             text = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
             return Fault("InvalidInput", text)
-        case refusals.UnsupportedMemberError(member=member):
-            return _invalid(f"{member} is not supported.")
-        case _:
-            return bad_value(error)
-
-
-def bad_value(error: ServiceError) -> Fault | None:
-    """Return the error for a member whose value can't be, which IAM and STS say alike."""
-    match error:
-        case refusals.InvalidNameError(member=member):
-            return _invalid(
-                f"The specified value for {member} is invalid. It must contain only alphanumeric "
-                "characters and/or the following: +=,.@_-"
-            )
-        case refusals.OutOfRangeError(member=member, value=value, bound=bound):
-            relation = "less" if value > bound else "greater"
-            return _invalid(
-                f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
-                f"constraint: Member must have value {relation} than or equal to {bound}"
-            )
         case _:
             return None
-
-
-def _invalid(text: str) -> Fault:
-    return Fault("ValidationError", text)
 
 
 def _quota(name: str, most: int) -> Fault:

@@ -13,7 +13,7 @@ from keyturn.api.iam.shapes import encoded
 from keyturn.api.operation import Output
 from keyturn.iam import policies, roles, users
 from keyturn.iam.authority import Authority
-from keyturn.iam.managed_policies import ManagedPolicy
+from keyturn.iam.managed_policies import name_of, path_of
 from keyturn.model.identity import Identity
 from keyturn.store import identity_policies as rows
 from keyturn.store.database import Connection, Database
@@ -100,10 +100,10 @@ class IdentityPolicies:
         prefix = call.params.get("PathPrefix", "/")
         with self._database.read() as connection:
             arns = rows.attached_to(connection, self._owner.of(connection, call).id)
-        attached = [policies.find_managed(arn) for arn in arns]
-        found = behind(request, (p for p in attached if p.path.startswith(prefix)), _name)
+        below = (arn for arn in arns if path_of(arn).startswith(prefix))
+        found = behind(request, below, name_of)
         return page_members(
-            "AttachedPolicies", request, found, key_of=_name, shape=_attached_shape
+            "AttachedPolicies", request, found, key_of=name_of, shape=_attached_shape
         )
 
     def _require_for_policy(self, call: AuthorisedCall, action: str, identity: Identity) -> None:
@@ -116,9 +116,5 @@ class IdentityPolicies:
         )
 
 
-def _name(policy: ManagedPolicy) -> str:
-    return policy.name
-
-
-def _attached_shape(policy: ManagedPolicy) -> Output:
-    return {"PolicyName": policy.name, "PolicyArn": policy.arn}
+def _attached_shape(arn: str) -> Output:
+    return {"PolicyName": name_of(arn), "PolicyArn": arn}

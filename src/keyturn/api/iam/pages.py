@@ -1,7 +1,7 @@
 """Long lists, one page at a time.
 
-A marker is the last key of the page before it, which AWS's clients hand back unread. Whatever comes
-or goes between two pages, nothing that stays is left out or listed twice.
+A marker is the last key of the page before it, which AWS's clients hand back unread. Whatever
+comes or goes between two pages, nothing that stays is left out or listed twice.
 
 AWS: API reference, "Marker", "MaxItems" and "IsTruncated".
 """

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from keyturn.api.operation import Output
-from keyturn.iam.managed_policies import ManagedPolicy
+from keyturn.iam.managed_policies import ManagedPolicy, name_of, path_of
 from keyturn.model.identity import AccessKey, Identity, Role, User
 
 
@@ -44,9 +44,9 @@ def access_key_shape(user: User, key: AccessKey) -> Output:
 def policy_shape(policy: ManagedPolicy, attachment_count: int) -> Output:
     """Return a ``Policy``."""
     shape: dict[str, Any] = {
-        "PolicyName": policy.name,
+        "PolicyName": name_of(policy.arn),
         "Arn": policy.arn,
-        "Path": policy.path,
+        "Path": path_of(policy.arn),
         "DefaultVersionId": policy.version_id,
         "AttachmentCount": attachment_count,
         "PermissionsBoundaryUsageCount": 0,

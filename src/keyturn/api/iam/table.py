@@ -85,9 +85,7 @@ def _on_managed(managed: ManagedPolicies) -> tuple[Operation, ...]:
     )
 
 
-def _on(
-    name: str, resource: ResourceOf, handler: Handler, *, is_quick: bool = False
-) -> Operation:
+def _on(name: str, resource: ResourceOf, handler: Handler, *, is_quick: bool = False) -> Operation:
     return Operation(name, f"{_SERVICE}:{name}", resource, handler, is_quick)
 
 

@@ -34,15 +34,15 @@ class ManagedPolicy:
     updated_at: datetime
     document: str
 
-    @property
-    def name(self) -> str:
-        """The last part of the ARN."""
-        return self.arn.rpartition("/")[2]
 
-    @property
-    def path(self) -> str:
-        """What stands between ``policy`` and the name, with a ``/`` at either end."""
-        return self.arn.removeprefix(_PREFIX).removesuffix(self.name)
+def name_of(arn: str) -> str:
+    """Return the name in a managed policy's ARN, which is its last part."""
+    return arn.rpartition("/")[2]
+
+
+def path_of(arn: str) -> str:
+    """Return the path in a managed policy's ARN, with a ``/`` at either end."""
+    return arn.removeprefix(_PREFIX).removesuffix(name_of(arn))
 
 
 def find(arn: str) -> ManagedPolicy | None:

@@ -1,4 +1,4 @@
-"""What a principal may do, ready to be decided on: its policies, compiled, and its tags.
+"""What a principal's policies say, ready to be decided on, and its tags.
 
 * Kept in memory under the revision of the IAM tables that it was read at, so never stale.
 * A policy that can't be read denies everything. It could have been one that denies, and nobody
@@ -20,7 +20,7 @@ from keyturn.iam.principal import Principal
 from keyturn.store import iam_revision, identities, identity_policies
 from keyturn.store.database import Connection, Database
 
-IDENTITIES_CACHED_MAX: Final = 1024
+GRANTS_CACHED_MAX: Final = 1024
 
 DENY_EVERYTHING: Final = Policy(
     (
@@ -38,40 +38,44 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledIdentity:
-    """A user or a role with all that its policies say."""
+class Grants:
+    """All that the policies of a user or a role say.
+
+    Attributes:
+        unique_id: of the user or the role.
+    """
 
     unique_id: str
     policies: tuple[Policy, ...]
     tags: Mapping[str, str]
 
 
-_NOBODY: Final = CompiledIdentity("", (DENY_EVERYTHING,), {})
+_NOBODY: Final = Grants("", (DENY_EVERYTHING,), {})
 
 
-class Identities:
-    """Finds what principals may do."""
+class GrantReader:
+    """Finds what principals' policies say."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._compiled = lru_cache(IDENTITIES_CACHED_MAX)(self._compile)
+        self._compiled = lru_cache(GRANTS_CACHED_MAX)(self._compile)
 
-    def of(self, principal: Principal) -> CompiledIdentity:
-        """Return the user or the role behind a principal."""
+    def of(self, principal: Principal) -> Grants:
+        """Return what the policies of the user or the role behind a principal say."""
         with self._database.read() as connection:
             revision = iam_revision.current(connection)
-        identity = self._compiled(principal.identity_arn, revision)
-        is_the_same = principal.unique_id.partition(":")[0] == identity.unique_id
-        return identity if is_the_same else _NOBODY
+        grants = self._compiled(principal.identity_arn, revision)
+        is_the_same = principal.unique_id.partition(":")[0] == grants.unique_id
+        return grants if is_the_same else _NOBODY
 
-    def _compile(self, identity_arn: str, _revision: int) -> CompiledIdentity:
+    def _compile(self, identity_arn: str, _revision: int) -> Grants:
         with self._database.read() as connection:
             identity = identities.find_by_arn(connection, identity_arn)
             if identity is None:
                 return _NOBODY
             documents = dict(_documents(connection, identity.id))
         policies = tuple(_compiled(identity_arn, documents))
-        return CompiledIdentity(identity.unique_id, policies, identity.tags)
+        return Grants(identity.unique_id, policies, identity.tags)
 
 
 def _documents(connection: Connection, identity_id: int) -> Iterator[tuple[str, str]]:
@@ -86,5 +90,5 @@ def _compiled(identity_arn: str, documents: Mapping[str, str]) -> Iterable[Polic
         try:
             yield parse(text, kind="identity")
         except MalformedPolicyError:
-            _log.error("a policy can't be read: all is denied", identity=identity_arn, policy=name)  # noqa: TRY400  its own frames say nothing
+            _log.error("a policy can't be read: all is denied", identity=identity_arn, policy=name)
             yield DENY_EVERYTHING

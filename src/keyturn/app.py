@@ -1,0 +1,195 @@
+"""Wires the objects of each process together. No logic, no decisions."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+import os
+from pathlib import Path
+import socket
+from typing import Final
+
+import structlog
+
+from keyturn import __version__
+from keyturn.api.dispatch import Dispatcher
+from keyturn.api.iam.table import iam_api
+from keyturn.api.lambda_.functions import Functions
+from keyturn.api.lambda_.invoking import Invoking
+from keyturn.api.lambda_.table import lambda_api
+from keyturn.api.logs.reading import Reading
+from keyturn.api.logs.table import logs_api
+from keyturn.api.operation import ServiceApi
+from keyturn.api.secretsmanager.catalogue import Catalogue
+from keyturn.api.secretsmanager.rotating import Rotating
+from keyturn.api.secretsmanager.table import secrets_manager
+from keyturn.api.secretsmanager.values import Values
+from keyturn.api.sts.table import sts_api
+from keyturn.config import Settings, check, tell_starter
+from keyturn.core import Core, open_core
+from keyturn.data_dir import DataDir, DataDirError
+from keyturn.engine.process import EngineParts, run_engine
+from keyturn.engine.wake import tapper
+from keyturn.functions import runtime_dir
+from keyturn.functions.local import LocalInvoker, Place
+from keyturn.functions.log_writer import LogWriter
+from keyturn.functions.permission import SecretsManagerGate
+from keyturn.functions.remote import RemoteInvoker
+from keyturn.functions.variables import SessionKeys
+from keyturn.iam import bootstrap
+from keyturn.iam.access_keys import AccessKeyPair
+from keyturn.iam.assume import Assumption
+from keyturn.iam.credentials import Credentials
+from keyturn.keys import master_key
+from keyturn.logs import configure_logs
+from keyturn.rotation.run import Runner
+from keyturn.server.api_process import listen, serve as serve_requests
+from keyturn.server.asgi import Application
+from keyturn.server.supervisor import Supervisor
+from keyturn.store.migrate import migrate
+
+_log = structlog.get_logger(__name__)
+
+# Writes wait for each other anyway; these are for reads that aren't quick, and for Invoke.
+_THREADS_PER_PROCESS: Final = 64
+_ENGINE: Final = "engine"
+
+
+def serve(settings: Settings) -> None:
+    """Prepare the data directory, bind the socket, and run until told to stop."""
+    configure_logs()
+    # Whatever this process or its children make is its owner's alone.
+    os.umask(0o077)
+    check(settings)
+    data_dir = DataDir(settings.data_dir)
+    data_dir.make()
+    with data_dir.lock():
+        _prepare(settings, data_dir)
+        listening = listen(settings.host, settings.port)
+        endpoint = _endpoint(settings.host, listening)
+        data_dir.describe(endpoint=endpoint, account=settings.account)
+        _announce(endpoint, data_dir)
+        mains = {
+            f"api-{number}": partial(_run_api, data_dir, listening)
+            for number in range(settings.api_processes or os.cpu_count() or 1)
+        }
+        mains[_ENGINE] = partial(_run_engine, data_dir, endpoint)
+        Supervisor(mains).run()
+
+
+def administrator_environment(path: Path) -> dict[str, str]:
+    """Return the variables with which a client is the administrator of a running server.
+
+    Raises:
+        DataDirError: no server has run there, or its administrator has no access key.
+    """
+    data_dir = DataDir(path)
+    endpoint, account = data_dir.description()
+    core = open_core(data_dir)
+    pair = bootstrap.administrator_credentials(core.database, core.keyring, account)
+    core.database.close()
+    if pair is None:
+        raise DataDirError(
+            "The administrator's access key was deleted or switched off. Use another user's."
+        )
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": pair.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": pair.secret_access_key.reveal().decode(),
+    }
+
+
+def _prepare(settings: Settings, data_dir: DataDir) -> None:
+    master_key.load_or_create(data_dir.master_key)
+    core = open_core(data_dir)
+    migrate(core.database)
+    given = settings.administrator_key
+    bootstrap.make_administrator(
+        core.database,
+        core.keyring,
+        core.clock,
+        settings.account,
+        None if given is None else AccessKeyPair(given.access_key_id, given.secret_access_key),
+    )
+    core.database.close()
+
+
+def _run_api(data_dir: DataDir, listening: socket.socket) -> None:
+    core = open_core(data_dir)
+    credentials = Credentials(core.database, core.keyring, core.clock)
+    dispatcher = Dispatcher(_services(core, data_dir), credentials, core.authority, core.clock)
+    threads = ThreadPoolExecutor(_THREADS_PER_PROCESS, thread_name_prefix="request")
+    serve_requests(Application(dispatcher, threads), listening)
+
+
+def _services(core: Core, data_dir: DataDir) -> tuple[ServiceApi, ...]:
+    database, keyring, authority = core.database, core.keyring, core.authority
+    gate, wake = SecretsManagerGate(database), tapper(data_dir.wake_socket)
+    return (
+        secrets_manager(
+            database,
+            Values(database, keyring),
+            Catalogue(database, keyring, authority),
+            Rotating(database, keyring, authority, gate, wake),
+        ),
+        lambda_api(
+            database,
+            Functions(database, keyring, authority),
+            Invoking(database, RemoteInvoker(data_dir.invocation_socket)),
+        ),
+        logs_api(Reading(database)),
+        iam_api(database, keyring, authority),
+        sts_api(Assumption(keyring, core.clock, authority)),
+    )
+
+
+def _run_engine(data_dir: DataDir, endpoint: str) -> None:
+    core = open_core(data_dir)
+    logs = LogWriter(core.database, core.clock)
+    assumption = Assumption(core.keyring, core.clock, core.authority)
+    place = Place(
+        endpoint=endpoint,
+        runtime=runtime_dir.make(data_dir.cache / "runtimes"),
+        code=data_dir.cache / "code",
+        temporary=data_dir.fresh_folder("temporary"),
+    )
+    invoker = LocalInvoker(
+        core.database, core.keyring, core.clock, logs, partial(_session, assumption), place
+    )
+    gate = SecretsManagerGate(core.database)
+    run_engine(
+        EngineParts(
+            database=core.database,
+            clock=core.clock,
+            invoker=invoker,
+            logs=logs,
+            runner=Runner(core.database, core.keyring, invoker, gate, core.clock, _ENGINE),
+            owner=_ENGINE,
+            wake_socket=data_dir.wake_socket,
+            invocation_socket=data_dir.invocation_socket,
+        )
+    )
+
+
+def _session(assumption: Assumption, role_arn: str, name: str) -> SessionKeys:
+    session = assumption.issue_service_session(role_arn, name)
+    return SessionKeys(
+        access_key_id=session.key.access_key_id,
+        secret_access_key=session.key.secret_access_key.reveal().decode(),
+        session_token=session.session_token,
+    )
+
+
+def _endpoint(host: str, listening: socket.socket) -> str:
+    port = listening.getsockname()[1]
+    # Whoever listens on every address is reached on this machine by loopback.
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://{name}:{port}"
+
+
+def _announce(endpoint: str, data_dir: DataDir) -> None:
+    _log.info("Keyturn is listening", version=__version__, endpoint=endpoint)
+    _log.info(f'connect with: eval "$(keyturn env --data-dir {data_dir.path})"')
+    _log.warning(
+        "rotation functions run under this user and can read its files: deploy only code that "
+        "you trust (SECURITY.md)"
+    )
+    tell_starter(endpoint)

@@ -1,0 +1,51 @@
+"""The job that tidies up: secrets past their recovery window, idle functions, old log events."""
+
+from datetime import timedelta
+import threading
+from typing import Final
+
+import structlog
+
+from keyturn.functions.pool import Pool
+from keyturn.model.clock import Clock
+from keyturn.store import logs, secrets
+from keyturn.store.database import Database
+
+_log = structlog.get_logger(__name__)
+
+EVERY_SECONDS: Final = 60
+#: AWS keeps logs for ever by default; a server of one's own has a disk of its own.
+LOG_RETENTION: Final = timedelta(days=90)
+_PURGED_AT_ONCE: Final = 100
+_EVENTS_AT_ONCE: Final = 10_000
+
+
+class Housekeeping:
+    """Tidies up every minute, until it is stopped."""
+
+    def __init__(self, database: Database, pool: Pool, clock: Clock) -> None:
+        self._database = database
+        self._pool = pool
+        self._clock = clock
+        self._is_stopping = threading.Event()
+
+    def run(self) -> None:
+        """Tidy up until ``stop``."""
+        while not self._is_stopping.wait(EVERY_SECONDS):
+            self.tidy_up()
+
+    def stop(self) -> None:
+        """Stop after what is being done."""
+        self._is_stopping.set()
+
+    def tidy_up(self) -> None:
+        """Do one round of everything."""
+        self._pool.end_idle()
+        now = self._clock.now()
+        with self._database.read() as connection:
+            purgeable = secrets.purgeable_ids(connection, now, _PURGED_AT_ONCE)
+        for secret_id in purgeable:
+            with self._database.write() as connection:
+                secrets.delete_secret(connection, secret_id)
+        with self._database.write() as connection:
+            logs.delete_before(connection, now - LOG_RETENTION, _EVENTS_AT_ONCE)

@@ -1,0 +1,75 @@
+"""The job that takes invocations from the API processes, over a Unix socket."""
+
+import os
+from pathlib import Path
+import socket
+import socketserver
+import threading
+
+import msgspec
+import structlog
+from typing_extensions import override
+
+from keyturn.functions.invocation import Invoker
+from keyturn.functions.remote import InvokeAnswer, InvokeRequest, receive_frame, send_frame
+from keyturn.model.errors import ServiceError
+
+_log = structlog.get_logger(__name__)
+
+
+class InvocationServer:
+    """Answers each connection with one invocation."""
+
+    def __init__(self, path: Path, invoker: Invoker) -> None:
+        path.unlink(missing_ok=True)
+        mask = os.umask(0o177)
+        try:
+            self._server = _Server(str(path), invoker)
+        finally:
+            os.umask(mask)
+        thread = threading.Thread(
+            target=self._server.serve_forever, name="invocations", daemon=True
+        )
+        thread.start()
+
+    def close(self) -> None:
+        """Take no more invocations; those under way end with this process."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, path: str, invoker: Invoker) -> None:
+        super().__init__(path, _Connection)
+        self.invoker = invoker
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    server: _Server
+    request: socket.socket
+
+    @override
+    def handle(self) -> None:
+        """Serve one invocation."""
+        try:
+            frame = receive_frame(self.request)
+            request = msgspec.msgpack.decode(frame, type=InvokeRequest)
+            send_frame(self.request, self._answer(request))
+        except ConnectionError:
+            # The API process is gone, and with it whoever wanted the answer.
+            return
+
+    def _answer(self, request: InvokeRequest) -> InvokeAnswer:
+        try:
+            invocation = self.server.invoker.invoke(request.function_arn, request.payload)
+        except ServiceError as error:
+            return InvokeAnswer(refusal=type(error).__name__, text=str(error))
+        return InvokeAnswer(
+            request_id=invocation.request_id,
+            function_error=invocation.function_error,
+            payload=invocation.payload,
+            log_tail=invocation.log_tail,
+        )

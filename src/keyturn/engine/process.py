@@ -1,0 +1,78 @@
+"""The engine process: run functions, take invocations, rotate what is due.
+
+It stops in the order in which its parts depend on each other: first nothing new is begun, then
+what is under way gets a while to finish, then functions end. A rotation step that is cut off all
+the same is recorded as begun, and the next engine repeats it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+import signal
+import threading
+from types import FrameType
+from typing import Final
+
+import structlog
+
+from keyturn.engine.housekeeping import Housekeeping
+from keyturn.engine.invocations import InvocationServer
+from keyturn.engine.rotations import RotationJob
+from keyturn.engine.wake import WakeListener
+from keyturn.functions.local import LocalInvoker
+from keyturn.functions.log_writer import LogWriter
+from keyturn.model.clock import Clock
+from keyturn.rotation.run import Runner
+from keyturn.store import rotations
+from keyturn.store.database import Database
+
+_log = structlog.get_logger(__name__)
+
+#: How long steps under way may take to finish when the engine is told to stop.
+GRACE_SECONDS: Final = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineParts:
+    """What the engine is made of. ``owner`` is the name that its leases are under."""
+
+    database: Database
+    clock: Clock
+    invoker: LocalInvoker
+    logs: LogWriter
+    runner: Runner
+    owner: str
+    wake_socket: Path
+    invocation_socket: Path
+
+
+def run_engine(parts: EngineParts) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stopping = _stop_on_signals()
+    # Whoever had this name before is gone: the data directory is locked to one server.
+    with parts.database.write() as connection:
+        rotations.release_leases_of(connection, parts.owner)
+    wake = threading.Event()
+    WakeListener(parts.wake_socket, wake)
+    invocations = InvocationServer(parts.invocation_socket, parts.invoker)
+    job = RotationJob(parts.database, parts.runner, parts.clock, wake)
+    housekeeping = Housekeeping(parts.database, parts.invoker.pool, parts.clock)
+    for name, run in (("rotations", job.run), ("housekeeping", housekeeping.run)):
+        threading.Thread(target=run, name=name, daemon=True).start()
+    stopping.wait()
+    housekeeping.stop()
+    invocations.close()
+    if not job.stop(GRACE_SECONDS):
+        _log.warning("a rotation step didn't finish in time; the next start repeats it")
+    parts.invoker.pool.close()
+    parts.logs.close()
+
+
+def _stop_on_signals() -> threading.Event:
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopping

@@ -1,0 +1,1 @@
+"""Lambda: functions, who may invoke them, and running them."""

@@ -1,0 +1,92 @@
+"""Why Lambda refuses, one class a reason. Texts that a person reads are whole sentences."""
+
+from keyturn.model.errors import ConflictError, InvalidInputError, LimitError, NotFoundError
+
+
+class FunctionNotFoundError(NotFoundError):
+    """There is no such function; ``arn`` is what was asked for."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"Function not found: {arn}")
+        self.arn = arn
+
+
+class FunctionUnavailableError(ConflictError):
+    """The function exists and can't be run here now; the message says why and what to do."""
+
+
+class FunctionExistsError(ConflictError):
+    """Another function has the name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class RevisionMismatchError(ConflictError):
+    """The function was changed since the caller looked."""
+
+
+class ParameterError(InvalidInputError):
+    """A member has a value that can't be used; the message is what AWS says, or as it would."""
+
+
+class UnknownRuntimeError(InvalidInputError):
+    """The runtime isn't on this machine."""
+
+    def __init__(self, runtime: str, available: str) -> None:
+        super().__init__(runtime, available)
+        self.runtime = runtime
+        self.available = available
+
+
+class RoleNotAssumableError(InvalidInputError):
+    """The execution role doesn't exist, or doesn't trust Lambda."""
+
+
+class UnzipError(InvalidInputError):
+    """The package isn't a ZIP that can be unpacked safely; ``reason`` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PackageTooLargeError(LimitError):
+    """The package is larger than Lambda takes."""
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(bytes_max)
+        self.bytes_max = bytes_max
+
+
+class PayloadTooLargeError(LimitError):
+    """The event is larger than Lambda takes."""
+
+
+class StatementExistsError(ConflictError):
+    """The function's policy has a statement of that id."""
+
+    def __init__(self, statement_id: str) -> None:
+        super().__init__(statement_id)
+        self.statement_id = statement_id
+
+
+class PolicyNotFoundError(NotFoundError):
+    """The function has no policy, or no such statement."""
+
+
+class StatementNotFoundError(NotFoundError):
+    """The function's policy has no statement of that id."""
+
+    def __init__(self, statement_id: str) -> None:
+        super().__init__(statement_id)
+        self.statement_id = statement_id
+
+
+class PrincipalInvalidError(InvalidInputError):
+    """The principal is neither an account, an ARN nor a service."""
+
+
+class QualifierNotServedError(InvalidInputError):
+    """Only ``$LATEST`` is served, and it takes no policy of its own."""

@@ -1,0 +1,52 @@
+"""The modules that Lambda brings for Python: boto3, what it needs, and AWS's runtime client.
+
+A function must see these and nothing else of ours: a module that it only finds here by accident
+would be missing on AWS. So they are linked, one by one, into a folder of their own.
+"""
+
+from importlib.metadata import distribution
+from pathlib import Path
+import secrets
+import shutil
+import sys
+from typing import Final
+
+RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+_DISTRIBUTIONS: Final = (
+    "awslambdaric",
+    "boto3",
+    "botocore",
+    "jmespath",
+    "python-dateutil",
+    "s3transfer",
+    "simplejson",
+    "six",
+    "snapshot-restore-py",
+    "urllib3",
+)
+_LEFT_OUT: Final = {"..", "__pycache__"}
+
+
+def interpreter() -> str:
+    """Return Python itself, outside the virtual environment that Keyturn runs in."""
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
+def make(folder: Path) -> Path:
+    """Return the folder with the modules, linking them anew: they may have been upgraded."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = folder / RUNTIME
+    draft = folder / f".{RUNTIME}.{secrets.token_hex(8)}"
+    draft.mkdir(mode=0o700)
+    for name in _DISTRIBUTIONS:
+        _link(name, draft)
+    shutil.rmtree(made, ignore_errors=True)
+    return draft.rename(made)
+
+
+def _link(name: str, folder: Path) -> None:
+    installed = distribution(name)
+    tops = {file.parts[0] for file in installed.files or ()} - _LEFT_OUT
+    for top in tops:
+        (folder / top).symlink_to(Path(str(installed.locate_file(top))).resolve())

@@ -1,0 +1,165 @@
+"""A secret's value: the JSON text by which AWS's rotation functions know a login.
+
+* ``engine``, ``host``, ``username`` and ``password`` are needed; ``dbname``, ``port`` (a number or
+  its digits) and ``ssl`` (true, false or those words) may be left out.
+* Every other key, ``masterarn`` for one, is kept as it is.
+* An ``ssl`` that isn't understood is an error, never a weaker connection.
+
+AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+import json
+import re
+from typing import Any, Final
+
+from keyturn_rotators.errors import (
+    DifferentTargetError,
+    MissingKeyError,
+    SecretValueError,
+    WrongEngineError,
+)
+
+PORT_MAX: Final = 65_535
+# A NUL ends a text on its way through a driver, and half a character can't be sent at all.
+_UNUSABLE: Final = re.compile("[\0\ud800-\udfff]")
+_NEEDED: Final = ("engine", "host", "username", "password")
+_LOGIN: Final = ("host", "port", "dbname", "username", "ssl")
+_SSL: Final[Mapping[object, bool | None]] = {
+    None: None,
+    True: True,
+    False: False,
+    "true": True,
+    "false": False,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What an engine's secrets are called, and what they may leave out."""
+
+    engines: frozenset[str]
+    port: int
+    dbname: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One version of a secret: who logs in, where, and with what.
+
+    Attributes:
+        stage: the label by which the version was found, for messages.
+        ssl: True for TLS with a verified server, False for none, None if the secret doesn't say.
+    """
+
+    stage: str
+    host: str
+    port: int
+    dbname: str
+    username: str
+    ssl: bool | None
+    password: str = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def where(self) -> str:
+        """The database, for messages."""
+        return f"{self.host}:{self.port}"
+
+    def with_password(self, password: str) -> "Credential":
+        """Return the same login with another password."""
+        return replace(self, password=password, document={**self.document, "password": password})
+
+    def to_json(self) -> str:
+        """Return the secret's text, every key in its place."""
+        return json.dumps(self.document)
+
+
+def parse(text: str, stage: str, defaults: Defaults) -> Credential:
+    """Read a secret's value.
+
+    Raises:
+        MissingKeyError: a needed key isn't there, or is empty.
+        WrongEngineError: the secret is for another engine.
+        SecretValueError: it isn't a JSON object, or a key holds what it can't.
+    """
+    document = _object(text, stage)
+    for key in _NEEDED:
+        _text(document, key)
+    if document["engine"] not in defaults.engines:
+        raise WrongEngineError(defaults.engines)
+    return Credential(
+        stage=stage,
+        host=_text(document, "host"),
+        port=_port(document.get("port", defaults.port)),
+        dbname=_text(document, "dbname") if document.get("dbname") else defaults.dbname,
+        username=_text(document, "username"),
+        ssl=_ssl(document.get("ssl")),
+        password=_text(document, "password"),
+        document=document,
+    )
+
+
+def require_same_login(one: Credential, current: Credential) -> None:
+    """Refuse a version that would make the function act elsewhere, or as somebody else.
+
+    The function is a privileged deputy: whoever may write a version must not thereby point it,
+    and the password that it is about to send, at another place.
+
+    Raises:
+        DifferentTargetError: the login differs in more than the password.
+    """
+    if keys := differing_keys(one, current):
+        raise DifferentTargetError(one.stage, keys)
+
+
+def differing_keys(one: Credential, other: Credential) -> list[str]:
+    """Return what makes two versions more than two passwords of one login."""
+    return [key for key in _LOGIN if getattr(one, key) != getattr(other, key)]
+
+
+def _object(text: str, stage: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        # The cause holds the text.
+        document = None
+    if not isinstance(document, dict):
+        raise SecretValueError(
+            f"The {stage} version isn't a JSON object. This function needs one with the keys "
+            f"{', '.join(_NEEDED)}. Put one with: aws secretsmanager put-secret-value."
+        )
+    return document
+
+
+def _text(document: Mapping[str, Any], key: str) -> str:
+    value = document.get(key)
+    if value is None or value == "":
+        raise MissingKeyError(key, needed=_NEEDED)
+    if not isinstance(value, str) or _UNUSABLE.search(value):
+        raise _unusable(key, "a text without NUL or half characters")
+    return value
+
+
+def _port(value: object) -> int:
+    digits = str(value)
+    is_number = isinstance(value, int | str) and digits.isascii() and digits.isdigit()
+    if not is_number or not 0 < int(digits) <= PORT_MAX:
+        raise _unusable("port", f"a number from 1 to {PORT_MAX}")
+    return int(digits)
+
+
+def _ssl(value: object) -> bool | None:
+    word = value.lower() if isinstance(value, str) else value
+    # An int equals a bool as a dictionary's key.
+    if not isinstance(word, bool | str | None) or word not in _SSL:
+        raise _unusable("ssl", "true or false")
+    return _SSL[word]
+
+
+def _unusable(key: str, rule: str) -> SecretValueError:
+    return SecretValueError(
+        f'The secret\'s "{key}" must be {rule}. '
+        "Correct it with: aws secretsmanager put-secret-value."
+    )

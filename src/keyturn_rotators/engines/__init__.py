@@ -1,0 +1,1 @@
+"""The databases and services whose credentials are rotated, one a module."""

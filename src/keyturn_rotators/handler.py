@@ -1,0 +1,86 @@
+"""From Lambda's event and environment to a rotation step.
+
+The one place that reads the environment: SECRETS_MANAGER_ENDPOINT (optional: boto3's own
+AWS_ENDPOINT_URL does as well) and the password policy's variables.
+"""
+
+from collections.abc import Mapping
+from functools import cache, partial
+import os
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ConnectionError as EndpointError, HTTPClientError
+
+from keyturn_rotators.errors import (
+    NotRotatableError,
+    SecretsManagerUnreachableError,
+    without_values,
+)
+from keyturn_rotators.logs import keep_values_out
+from keyturn_rotators.passwords import PasswordPolicy
+from keyturn_rotators.steps import Rotation
+from keyturn_rotators.strategies import Strategy
+from keyturn_rotators.versions import SecretVersions
+
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+# An endpoint that can't be reached must be told before Lambda's usual 30 seconds are over.
+_CONNECT_SECONDS: Final = 4
+_READ_SECONDS: Final = 8
+_ATTEMPTS_MAX: Final = 3
+
+
+def rotate(event: Mapping[str, str], strategy: Strategy) -> None:
+    """Do the step that an event asks for.
+
+    Raises:
+        RotationError: it can't be done; the message says why and what to do.
+        botocore.exceptions.ClientError: Secrets Manager refused a call; AWS's message says which.
+    """
+    keep_values_out()
+    policy = PasswordPolicy.from_environment(os.environ)
+    client = secrets_manager()
+    rotation = Rotation(
+        versions=SecretVersions(
+            client=client,
+            secret_id=_member(event, "SecretId"),
+            token=_member(event, "ClientRequestToken"),
+            rotation_token=event.get("RotationToken"),
+            defaults=strategy.engine.defaults,
+        ),
+        strategy=strategy,
+        make_password=partial(policy.make, client),
+    )
+    try:
+        rotation.run(_member(event, "Step"))
+    except (EndpointError, HTTPClientError) as error:
+        said = without_values(str(error))
+        raise SecretsManagerUnreachableError(client.meta.endpoint_url, said) from error
+
+
+@cache
+def secrets_manager() -> "SecretsManagerClient":
+    """Return the client, which takes longer to make than a step takes to run."""
+    client: SecretsManagerClient = boto3.client(
+        "secretsmanager",
+        endpoint_url=os.environ.get("SECRETS_MANAGER_ENDPOINT") or None,
+        config=Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS_MAX},
+        ),
+    )
+    return client
+
+
+def _member(event: Mapping[str, str], name: str) -> str:
+    value = event.get(name)
+    if not value:
+        raise NotRotatableError(
+            f"The event has no {name}. Secrets Manager invokes this function: start a rotation "
+            "with: aws secretsmanager rotate-secret."
+        )
+    return value

@@ -1,0 +1,1 @@
+"""What Lambda calls: one module a rotation function, named ``<engine>_<strategy>``."""

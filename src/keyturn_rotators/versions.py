@@ -1,0 +1,129 @@
+"""The versions of the one secret that is rotated, through the API.
+
+The only module that reads or writes the secret. It knows labels and tokens; what a value means is
+``credential``'s business.
+
+AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+import logging
+from typing import TYPE_CHECKING, Final
+
+from keyturn_rotators.credential import Credential, Defaults, parse
+from keyturn_rotators.errors import NotRotatableError, SecretValueError
+from keyturn_rotators.logs import LOGGER_NAME
+
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_secretsmanager.type_defs import (
+        GetSecretValueRequestTypeDef,
+        PutSecretValueRequestTypeDef,
+    )
+
+CURRENT: Final = "AWSCURRENT"
+PENDING: Final = "AWSPENDING"
+PREVIOUS: Final = "AWSPREVIOUS"
+
+_log = logging.getLogger(LOGGER_NAME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretVersions:
+    """One secret, and the version of it that a rotation is about.
+
+    Attributes:
+        token: the rotation's ClientRequestToken, which is its version's id.
+        rotation_token: proves to Secrets Manager which rotation this is, where the function calls
+            from another account; None where the event brought none.
+    """
+
+    client: "SecretsManagerClient" = field(repr=False)
+    secret_id: str
+    token: str
+    rotation_token: str | None = field(repr=False)
+    defaults: Defaults
+
+    def stages(self) -> Mapping[str, Sequence[str]]:
+        """Return the labels on each version.
+
+        Raises:
+            NotRotatableError: rotation isn't turned on.
+        """
+        description = self.client.describe_secret(SecretId=self.secret_id)
+        if not description.get("RotationEnabled"):
+            raise NotRotatableError(
+                f"Rotation isn't turned on for {self.secret_id}, so nothing was done. "
+                "Turn it on with: aws secretsmanager rotate-secret."
+            )
+        return description.get("VersionIdsToStages", {})
+
+    def current(self) -> Credential:
+        """Return the login that applications use."""
+        found = self._read({"SecretId": self.secret_id, "VersionStage": CURRENT}, CURRENT)
+        if found is None:
+            raise NotRotatableError(
+                f"{self.secret_id} has no AWSCURRENT value to start from. Put the login that "
+                "works today with: aws secretsmanager put-secret-value; then rotate again."
+            )
+        return found
+
+    def previous(self) -> Credential | None:
+        """Return the login that was AWSCURRENT before, if there is one."""
+        return self._read({"SecretId": self.secret_id, "VersionStage": PREVIOUS}, PREVIOUS)
+
+    def pending(self) -> Credential | None:
+        """Return the login that this rotation made, if it already has."""
+        return self._read(
+            {"SecretId": self.secret_id, "VersionId": self.token, "VersionStage": PENDING}, PENDING
+        )
+
+    def store_pending(self, credential: Credential) -> None:
+        """Keep a login as this rotation's, unless the rotation has one already."""
+        request: PutSecretValueRequestTypeDef = {
+            "SecretId": self.secret_id,
+            "ClientRequestToken": self.token,
+            "SecretString": credential.to_json(),
+            "VersionStages": [PENDING],
+        }
+        if self.rotation_token and self._takes_rotation_token():
+            request["RotationToken"] = self.rotation_token
+        try:
+            self.client.put_secret_value(**request)
+        except self.client.exceptions.ResourceExistsException:
+            # Another run of this very step came first. A token stores one value for ever, and
+            # the later steps read it back, so either value will do.
+            _log.info("createSecret: token=%s has a value already", self.token)
+
+    def promote(self, *, current_version_id: str | None) -> None:
+        """Make this rotation's version AWSCURRENT, then take AWSPENDING off it."""
+        if current_version_id is None:
+            raise NotRotatableError(f"{self.secret_id} has no version with AWSCURRENT to replace.")
+        self.client.update_secret_version_stage(
+            SecretId=self.secret_id,
+            VersionStage=CURRENT,
+            MoveToVersionId=self.token,
+            RemoveFromVersionId=current_version_id,
+        )
+        self.client.update_secret_version_stage(
+            SecretId=self.secret_id, VersionStage=PENDING, RemoveFromVersionId=self.token
+        )
+
+    def _read(self, request: "GetSecretValueRequestTypeDef", stage: str) -> Credential | None:
+        try:
+            answer = self.client.get_secret_value(**request)
+        except self.client.exceptions.ResourceNotFoundException:
+            # Nothing else means that it isn't there: after a refusal or a failure it may be.
+            return None
+        if "SecretString" not in answer:
+            raise SecretValueError(
+                f"The {stage} version is binary. This function needs a JSON text: put one with "
+                "aws secretsmanager put-secret-value --secret-string."
+            )
+        return parse(answer["SecretString"], stage, self.defaults)
+
+    def _takes_rotation_token(self) -> bool:
+        # The boto3 that a Lambda runtime brings may be older than this member.
+        shape = self.client.meta.service_model.operation_model("PutSecretValue").input_shape
+        return shape is not None and "RotationToken" in shape.members
