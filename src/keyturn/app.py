@@ -136,7 +136,7 @@ def _services(core: Core, data_dir: DataDir) -> tuple[ServiceApi, ...]:
             Invoking(database, RemoteInvoker(data_dir.invocation_socket)),
         ),
         logs_api(Reading(database)),
-        iam_api(database, keyring, authority),
+        iam_api(database, keyring),
         sts_api(Assumption(keyring, core.clock, authority)),
     )
 

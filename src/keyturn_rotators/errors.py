@@ -42,9 +42,9 @@ class SecretsManagerUnreachableError(RotationError):
 
     def __init__(self, endpoint: str, said: str) -> None:
         super().__init__(
-            f"Secrets Manager doesn't answer at {endpoint}: {said}. The function has no way out to it, or "
-            "SECRETS_MANAGER_ENDPOINT or AWS_ENDPOINT_URL is wrong. Check the function's subnets, "
-            "its security group's outbound rules and the VPC endpoint."
+            f"Secrets Manager doesn't answer at {endpoint}: {said}. The function has no way "
+            "out to it, or SECRETS_MANAGER_ENDPOINT or AWS_ENDPOINT_URL is wrong. Check the "
+            "function's subnets, its security group's outbound rules and the VPC endpoint."
         )
 
 

@@ -95,7 +95,7 @@ class IamBench:
         self.credentials = Credentials(self.database, self.keyring, self.clock)
         self.assumption = Assumption(self.keyring, self.clock, self.authority)
         self.services = {
-            "iam": iam_api(self.database, self.keyring, self.authority),
+            "iam": iam_api(self.database, self.keyring),
             "sts": sts_api(self.assumption),
         }
 
@@ -185,11 +185,16 @@ class IamBench:
             "region": "us-east-1",
             "request_id": "r",
             "received_at": self.clock.now(),
+            "source_ip": "127.0.0.1",
             "params": decoded,
         }
         resource = operation.resource(AuthenticatedCall(**members))
         self.authority.require(
-            caller, operation.action, resource.arn, resource_policy=resource.policy
+            caller,
+            operation.action,
+            resource.arn,
+            resource_policy=resource.policy,
+            context=resource.context,
         )
         return AuthorisedCall(**members)
 

@@ -6,7 +6,7 @@ with PostgresServer.start(folder) as server:
 Every statement is in its log, and passwords are checked by SCRAM-SHA-256.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 import importlib.util
@@ -58,11 +58,10 @@ class PostgresServer:
         folder: Path,
         *,
         programs: Path | None = None,
-        settings: Mapping[str, str] | None = None,
         rules: tuple[str, ...] = (),
         certificate: Certificate | None = None,
         is_standby: bool = False,
-    ) -> "Iterator[PostgresServer]":
+    ) -> Iterator["PostgresServer"]:
         """Make a cluster and run its server until the end of the block.
 
         Args:
@@ -76,7 +75,7 @@ class PostgresServer:
         server = cls(version=version_of(programs), port=_free_port(), log=folder / "log")
         _make_folder(folder)
         _make_cluster(folder, programs)
-        _configure(folder, {**_SETTINGS, **(settings or {}), "port": str(server.port)}, rules)
+        _configure(folder, server.port, rules)
         if certificate is not None:
             _turn_tls_on(folder, certificate)
         if is_standby:
@@ -175,9 +174,10 @@ def _make_cluster(folder: Path, programs: Path) -> None:
     )
 
 
-def _configure(folder: Path, settings: Mapping[str, str], rules: tuple[str, ...]) -> None:
+def _configure(folder: Path, port: int, rules: tuple[str, ...]) -> None:
     with (folder / "data" / "postgresql.conf").open("a") as file:
-        file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        file.write(f"port = {port}\n")
+        file.writelines(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())
     rules_file = folder / "data" / "pg_hba.conf"
     rules_file.write_text("\n".join((*rules, rules_file.read_text())))
 

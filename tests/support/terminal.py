@@ -20,7 +20,7 @@ class Terminal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False, soft_wrap=True, emoji=False)
         self._failures = 0
         self.environment: dict[str, str] = {}
 
@@ -60,7 +60,7 @@ class Terminal:
     def client(self, service: str) -> Any:
         """Return a boto3 client for the same server and user."""
         return boto3.client(
-            service,  # type: ignore[call-overload]  # any service, by name
+            service,
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             region_name=self.environment["AWS_DEFAULT_REGION"],
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],

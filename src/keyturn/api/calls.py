@@ -25,6 +25,7 @@ class AuthenticatedCall:
     region: str
     request_id: str
     received_at: datetime
+    source_ip: str
     params: Mapping[str, Any] = field(repr=False)
 
     @property

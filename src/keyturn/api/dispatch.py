@@ -44,6 +44,7 @@ class RoutedCall:
     request: HttpRequest = field(repr=False)
     request_id: str
     received_at: datetime
+    source_ip: str
     signature: UnverifiedSignature = field(repr=False)
     service: ServiceApi
     operation: Operation
@@ -70,11 +71,11 @@ class Dispatcher:
         self._authority = authority
         self._clock = clock
 
-    def route(self, request: HttpRequest) -> "RoutedCall | HttpResponse":
+    def route(self, request: HttpRequest, source_ip: str) -> "RoutedCall | HttpResponse":
         """Return the routed call, or the refusal of one that leads nowhere."""
         request_id = new_uuid()
         try:
-            return self._routed(request, request_id)
+            return self._routed(request, source_ip, request_id)
         except (ServiceError, Fault) as error:
             return self._refusal(service_of_unrouted(request), error, request_id)
 
@@ -94,7 +95,7 @@ class Dispatcher:
             )
             return self._internal_failure(routed.service.name, routed.request_id)
 
-    def _routed(self, request: HttpRequest, request_id: str) -> RoutedCall:
+    def _routed(self, request: HttpRequest, source_ip: str, request_id: str) -> RoutedCall:
         signature = read_signature(request)
         service = self._services.get(signature.scope.service)
         if service is None:
@@ -107,6 +108,7 @@ class Dispatcher:
             request=request,
             request_id=request_id,
             received_at=self._clock.now(),
+            source_ip=source_ip,
             signature=signature,
             service=service,
             operation=operation,
@@ -129,19 +131,29 @@ class Dispatcher:
             region=signature.scope.region,
             request_id=routed.request_id,
             received_at=routed.received_at,
+            source_ip=routed.source_ip,
             params=routed.shape.decode(routed.request),
         )
 
     def _authorise(self, operation: Operation, call: AuthenticatedCall) -> AuthorisedCall:
         resource = operation.resource(call)
         self._authority.require(
-            call.caller, operation.action, resource.arn, resource_policy=resource.policy
+            call.caller,
+            operation.action,
+            resource.arn,
+            resource_policy=resource.policy,
+            context={
+                "aws:SourceIp": (call.source_ip,),
+                "aws:RequestedRegion": (call.region,),
+                **resource.context,
+            },
         )
         return AuthorisedCall(
             caller=call.caller,
             region=call.region,
             request_id=call.request_id,
             received_at=call.received_at,
+            source_ip=call.source_ip,
             params=call.params,
         )
 

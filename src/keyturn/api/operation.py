@@ -4,7 +4,7 @@ An operation without an entry can't be called, and an entry without an IAM actio
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
@@ -14,10 +14,17 @@ from keyturn.wire.fault import Fault
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What a decision is about: an ARN (or ``*``), and the policy on that resource if any."""
+    """What a decision is about.
+
+    Attributes:
+        arn: an ARN, or ``*``.
+        policy: the policy on that resource, if it has one.
+        context: the operation's own condition keys, such as ``iam:PolicyARN``.
+    """
 
     arn: str
     policy: str | None = None
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Output = Mapping[str, Any]

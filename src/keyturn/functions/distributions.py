@@ -145,6 +145,8 @@ def _downloaded_files(lock_file: Path, target: Platform) -> Mapping[str, bytes]:
 def _download(lock_file: Path, target: Platform, folder: Path) -> None:
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-input"),
+        # Its notice of a later pip would stand where the reason for a failure does.
+        "--disable-pip-version-check",
         *("--only-binary=:all:", "--no-deps", "--require-hashes"),
         *("--requirement", str(lock_file), "--dest", str(folder)),
         *("--implementation", "cp", "--python-version", target.runtime.version),

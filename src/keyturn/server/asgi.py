@@ -54,10 +54,10 @@ class Application:
         except BodyTooLargeError:
             await _send(send, _TOO_LARGE)
             return
-        await _send(send, await self._answer(request))
+        await _send(send, await self._answer(request, scope["client"][0]))
 
-    async def _answer(self, request: HttpRequest) -> HttpResponse:
-        routed = self._dispatcher.route(request)
+    async def _answer(self, request: HttpRequest, source_ip: str) -> HttpResponse:
+        routed = self._dispatcher.route(request, source_ip)
         if isinstance(routed, HttpResponse):
             return routed
         if routed.operation.is_quick:

@@ -12,7 +12,6 @@ from keyturn.api.iam.pages import behind, page_members, read_page_request
 from keyturn.api.iam.shapes import encoded
 from keyturn.api.operation import Output
 from keyturn.iam import policies, roles, users
-from keyturn.iam.authority import Authority
 from keyturn.iam.managed_policies import name_of, path_of
 from keyturn.model.identity import Identity
 from keyturn.store import identity_policies as rows
@@ -43,9 +42,8 @@ USER: Final = Owner("User", users.find)
 class IdentityPolicies:
     """The operations on the policies of one kind of identity."""
 
-    def __init__(self, database: Database, authority: Authority, owner: Owner) -> None:
+    def __init__(self, database: Database, owner: Owner) -> None:
         self._database = database
-        self._authority = authority
         self._owner = owner
 
     def put_policy(self, call: AuthorisedCall) -> Output:
@@ -84,14 +82,12 @@ class IdentityPolicies:
     def attach_policy(self, call: AuthorisedCall) -> Output:
         with self._database.write() as connection:
             identity = self._owner.of(connection, call)
-            self._require_for_policy(call, f"iam:Attach{self._owner.word}Policy", identity)
             policies.attach(connection, identity, call.params["PolicyArn"])
         return {}
 
     def detach_policy(self, call: AuthorisedCall) -> Output:
         with self._database.write() as connection:
             identity = self._owner.of(connection, call)
-            self._require_for_policy(call, f"iam:Detach{self._owner.word}Policy", identity)
             policies.detach(connection, identity, call.params["PolicyArn"])
         return {}
 
@@ -104,15 +100,6 @@ class IdentityPolicies:
         found = behind(request, below, name_of)
         return page_members(
             "AttachedPolicies", request, found, key_of=name_of, shape=_attached_shape
-        )
-
-    def _require_for_policy(self, call: AuthorisedCall, action: str, identity: Identity) -> None:
-        # AWS: a condition on iam:PolicyARN says which policies may be handed out.
-        self._authority.require(
-            call.caller,
-            action,
-            identity.arn,
-            context={"iam:PolicyARN": (call.params["PolicyArn"],)},
         )
 
 

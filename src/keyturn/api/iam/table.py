@@ -7,6 +7,7 @@ AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_aws
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from keyturn.api.calls import AuthenticatedCall
 from keyturn.api.iam.faults import fault_of
@@ -17,7 +18,6 @@ from keyturn.api.iam.roles import Roles
 from keyturn.api.iam.users import Users
 from keyturn.api.operation import Handler, Operation, Resource, ResourceOf, ServiceApi
 from keyturn.iam import names
-from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.store import identities
 from keyturn.store.database import Database
@@ -25,13 +25,13 @@ from keyturn.store.database import Database
 _SERVICE = "iam"
 
 
-def iam_api(database: Database, keyring: Keyring, authority: Authority) -> ServiceApi:
+def iam_api(database: Database, keyring: Keyring) -> ServiceApi:
     """Return IAM as far as it is served."""
     operations = (
         *_on_roles(database),
         *_on_users(database, keyring),
-        *_on_policies(IdentityPolicies(database, authority, ROLE), "Role", _role_of(database)),
-        *_on_policies(IdentityPolicies(database, authority, USER), "User", _user_of(database)),
+        *_on_policies(IdentityPolicies(database, ROLE), "Role", _role_of(database)),
+        *_on_policies(IdentityPolicies(database, USER), "User", _user_of(database)),
         *_on_managed(ManagedPolicies(database)),
     )
     return ServiceApi(_SERVICE, operations, fault_of)
@@ -68,14 +68,22 @@ def _on_policies(
     policies: IdentityPolicies, word: str, owner: ResourceOf
 ) -> tuple[Operation, ...]:
     return (
-        _on(f"Attach{word}Policy", owner, policies.attach_policy),
+        _on(f"Attach{word}Policy", _with_policy(owner), policies.attach_policy),
         _on(f"Delete{word}Policy", owner, policies.delete_policy),
-        _on(f"Detach{word}Policy", owner, policies.detach_policy),
+        _on(f"Detach{word}Policy", _with_policy(owner), policies.detach_policy),
         _on(f"Get{word}Policy", owner, policies.get_policy),
         _on(f"ListAttached{word}Policies", owner, policies.list_attached_policies),
         _on(f"List{word}Policies", owner, policies.list_policies),
         _on(f"Put{word}Policy", owner, policies.put_policy),
     )
+
+
+def _with_policy(owner: ResourceOf) -> ResourceOf:
+    # AWS: a condition on iam:PolicyARN says which policies may be handed out.
+    def resource(call: AuthenticatedCall) -> Resource:
+        return replace(owner(call), context={"iam:PolicyARN": (call.params["PolicyArn"],)})
+
+    return resource
 
 
 def _on_managed(managed: ManagedPolicies) -> tuple[Operation, ...]:

@@ -15,7 +15,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Any, Final, Literal
 
@@ -158,9 +158,13 @@ def _numbers(compare: Callable[[float, float], bool]) -> Compare:
 
 
 def _dates(compare: Callable[[datetime, datetime], bool]) -> Compare:
-    return lambda wanted, value: compare(
-        datetime.fromisoformat(value), datetime.fromisoformat(wanted)
-    )
+    return lambda wanted, value: compare(_instant(value), _instant(wanted))
+
+
+def _instant(text: str) -> datetime:
+    # AWS: an ISO 8601 date without a zone is in UTC.
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _within(wanted: str, value: str) -> bool:

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 import json
 from typing import Any
 
@@ -29,7 +30,7 @@ def statement(effect: str = "Allow", **members: object) -> dict[str, Any]:
     return {**defaults, **members}
 
 
-def asked(asker: Asker = CALLER, *, context: dict[str, tuple[str, ...]] | None = None) -> Question:
+def asked(asker: Asker = CALLER, *, context: Mapping[str, tuple[str, ...]] | None = None) -> Question:
     return Question(
         asker=asker,
         action=ACTION,
@@ -166,6 +167,7 @@ def test_a_service_is_let_in_for_the_account_that_the_statement_names(
         ("NumericGreaterThanEquals", "5", "5", True),
         ("NumericEquals", 5, "five", False),
         ("DateGreaterThan", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", True),
+        ("DateLessThan", "2030-01-01", "2026-02-01T00:00:00Z", True),
         ("Bool", True, "true", True),
         ("Bool", "false", "true", False),
         ("IpAddress", "10.0.0.0/8", "10.1.2.3", True),
