@@ -1,7 +1,7 @@
 """Rotate a real PostgreSQL password with the AWS CLI, step by step, and prove it.
 
-The five steps are those of AWS's guide "Set up automatic rotation using the AWS CLI"; the commands are
-the guide's own. Everything runs on this machine, in a temporary folder, on free loopback ports.
+The five steps are those of AWS's guide "Set up automatic rotation using the AWS CLI"; the commands
+are the guide's own. Everything runs on this machine, in a temporary folder, on free loopback ports.
 
     make demo           walks through it and cleans up
     make demo KEEP=1    leaves the servers running and prints the export lines
@@ -18,8 +18,9 @@ import tempfile
 from typing import Any
 
 import psycopg
+
 from support.keyturn_server import KeyturnServer
-from support.postgres_server import PostgresServer
+from support.postgres_server import PostgresServer, wheel_programs
 from support.terminal import Terminal
 
 ACCOUNT = "123456789012"
@@ -48,7 +49,10 @@ def main() -> None:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="keyturn-demo-")))
         terminal = Terminal(folder)
         terminal.title("Starting a PostgreSQL and a Keyturn server on this machine")
-        database = cleanup.enter_context(PostgresServer.start(folder / "postgres"))
+        programs = wheel_programs()
+        database = cleanup.enter_context(
+            PostgresServer.start(folder / "postgres", programs=programs)
+        )
         server = cleanup.enter_context(KeyturnServer.start(folder / "keyturn"))
         terminal.environment.update(server.environment(REGION))
         terminal.say(f"PostgreSQL {database.version} on port {database.port}; {server.endpoint}")
@@ -146,7 +150,7 @@ def step_5_rotation(terminal: Terminal) -> str:
     terminal.aws("secretsmanager describe-secret --secret-id MySecret")
     terminal.aws(
         "logs filter-log-events --log-group-name /aws/lambda/my-rotation-function "
-        "--query events[].message --output text"
+        "--query 'events[].[message]' --output text"
     )
     return token
 

