@@ -1,7 +1,8 @@
 """Rotate a real PostgreSQL password with the AWS CLI, step by step, and prove it.
 
-The five steps are those of AWS's guide "Set up automatic rotation using the AWS CLI"; the commands
-are the guide's own. Everything runs on this machine, in a temporary folder, on free loopback ports.
+The five steps are those of AWS's guide "Set up automatic rotation using the AWS CLI"; the
+commands are the guide's own. Everything runs on this machine, in a temporary folder, on free
+loopback ports.
 
     make demo           walks through it and cleans up
     make demo KEEP=1    leaves the servers running and prints the export lines
@@ -131,8 +132,8 @@ def step_4_the_network(terminal: Terminal, database: PostgresServer) -> None:
     """Say what the function must reach."""
     terminal.title("Step 4: network access")
     terminal.say(
-        f"The function must reach Secrets Manager ({terminal.environment['AWS_ENDPOINT_URL']}) and "
-        f"the database ({database.host}:{database.port}). Both are on this machine."
+        "The function must reach Secrets Manager "
+        f"({terminal.environment['AWS_ENDPOINT_URL']}) and the database ({database.host}:{database.port}). Both are on this machine."
     )
 
 

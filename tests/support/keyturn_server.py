@@ -63,7 +63,11 @@ class KeyturnServer:
             stdout=log_file,
             stderr=log_file,
             pass_fds=(ready_write,),
-            env={**os.environ, **(environment or {}), "KEYTURN_READY_FD": str(ready_write)},
+            env={
+                **os.environ,  # noqa: TID251 - a server started as a person starts it
+                **(environment or {}),
+                "KEYTURN_READY_FD": str(ready_write),
+            },
         )
         os.close(ready_write)
         endpoint = _read_endpoint(ready_read, process, log)
@@ -86,6 +90,12 @@ class KeyturnServer:
         """Return the server's processes by the name that each has given itself."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return {_name_of(int(pid)): int(pid) for pid in children.split()}
+
+    def kill(self) -> None:
+        """End the server as a power cut does: only the kernel tidies up."""
+        self.process.kill()
+        self.process.wait()
+        self._log_file.close()
 
     def stop(self) -> int:
         """Ask the server to stop, wait, and return its exit code."""

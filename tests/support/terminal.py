@@ -36,7 +36,7 @@ class Terminal:
         """Make a JSON file in the folder."""
         (self._folder / name).write_text(json.dumps(document, indent=2))
 
-    def aws(self, command: str) -> Any:
+    def aws(self, command: str) -> Any:  # noqa: ANN401 - the answer of any command
         """Run the AWS CLI; show the command and its answer, and return the answer."""
         answer = self.run(f"aws {command}")
         return json.loads(answer) if answer.startswith("{") else answer
@@ -57,7 +57,7 @@ class Terminal:
             sys.exit(f"the command failed with exit code {done.returncode}")
         return done.stdout
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes the type
         """Return a boto3 client for the same server and user."""
         return boto3.client(
             service,
@@ -87,8 +87,8 @@ class Terminal:
     def _whole_environment(self) -> dict[str, str]:
         own_programs = str(Path(sys.executable).parent)
         return {
-            **os.environ,
+            **os.environ,  # noqa: TID251 - a shell inherits its environment
             **self.environment,
-            "PATH": f"{own_programs}:{os.environ['PATH']}",
+            "PATH": f"{own_programs}:{os.environ['PATH']}",  # noqa: TID251 - ditto
             "AWS_PAGER": "",
         }

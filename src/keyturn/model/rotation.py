@@ -51,6 +51,7 @@ class Rotation:
 
     Attributes:
         token: the ClientRequestToken of every step, which is the pending version's id.
+        started_from: the version that was AWSCURRENT when the rotation began.
         attempt: counts passes over the steps, from 1.
         step: the step that is under way, or comes next.
         due_at: when the engine may take the next step.
@@ -61,6 +62,7 @@ class Rotation:
     id: int
     secret_id: int
     token: str
+    started_from: str | None
     kind: Kind
     state: State
     step: Step

@@ -100,9 +100,15 @@ def _begin(
 ) -> None:
     before = rows.stages_of(connection, secret.id)
     rows.replace_stages(connection, secret.id, before, labels.with_pending(before, token))
-    rotations.insert_rotation(
-        connection, secret.id, token=token, kind=kind, now=now, retry_until=retry_until
+    new = rotations.NewRotation(
+        secret_id=secret.id,
+        token=token,
+        started_from=before.get(AWSCURRENT),
+        kind=kind,
+        begins_at=now,
+        retry_until=retry_until,
     )
+    rotations.insert_rotation(connection, new)
 
 
 def _is_pending(connection: Connection, secret: Secret, token: str) -> bool:

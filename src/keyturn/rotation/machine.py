@@ -124,12 +124,15 @@ def backoff(attempt: int) -> timedelta:
     return timedelta(seconds=min(BACKOFF_SECONDS_MIN * 2**doublings, BACKOFF_SECONDS_MAX))
 
 
-def is_abandoned(stages: Mapping[str, str], token: str) -> bool:
-    """Return whether somebody took the rotation's version out of the running.
+def is_abandoned(stages: Mapping[str, str], token: str, *, started_from: str | None) -> bool:
+    """Return whether somebody made the rotation pointless.
 
-    Its version is in the running while it is pending, and once it is current.
+    Its version must be pending, or current once it is promoted; and nobody may have set another
+    value by hand since the rotation began.
     """
-    return token not in (stages.get(AWSPENDING), stages.get(AWSCURRENT))
+    current = stages.get(AWSCURRENT)
+    is_out_of_the_running = token not in (stages.get(AWSPENDING), current)
+    return is_out_of_the_running or current not in (started_from, token)
 
 
 def is_complete(stages: Mapping[str, str], token: str) -> bool:

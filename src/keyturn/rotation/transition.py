@@ -41,8 +41,11 @@ def secret_in_rotation(connection: Connection, rotation: Rotation, now: datetime
     if secret is None:
         return None
     stages = rows.stages_of(connection, secret.id)
-    if secret.deleted_at is None and not is_abandoned(stages, rotation.token):
+    is_pointless = is_abandoned(stages, rotation.token, started_from=rotation.started_from)
+    if secret.deleted_at is None and not is_pointless:
         return secret
+    # AWS: RotationAbandoned takes AWSPENDING away, so that the next rotation can begin.
+    _replace(connection, secret, stages, labels.without_pending(stages, rotation.token))
     _end(connection, rotation, secret, State.ABANDONED, now, "the labels or the secret changed")
     return None
 

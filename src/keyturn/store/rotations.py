@@ -43,6 +43,7 @@ rotations = Table(
     Column("id", _RowId, primary_key=True),
     Column("secret_id", ForeignKey("secrets.id", ondelete="CASCADE"), nullable=False),
     Column("token", Text, nullable=False),
+    Column("started_from", Text),
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("step", Text, nullable=False),
@@ -93,6 +94,18 @@ class LeaseLostError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewRotation:
+    """A rotation that is about to begin; its members are those of ``Rotation``."""
+
+    secret_id: int
+    token: str
+    started_from: str | None
+    kind: Kind
+    begins_at: datetime
+    retry_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
     """One line of a rotation's history; ``reason`` is None for a step that succeeded."""
 
@@ -104,33 +117,23 @@ class StepRecord:
     reason: str | None
 
 
-def insert_rotation(
-    connection: Connection,
-    secret_id: int,
-    *,
-    token: str,
-    kind: Kind,
-    now: datetime,
-    retry_until: datetime,
-) -> int:
-    """Store a rotation that is due at once; return our number for it."""
-    result = connection.execute(
+def insert_rotation(connection: Connection, new: NewRotation) -> None:
+    """Store a rotation that is due at once."""
+    connection.execute(
         insert(rotations).values(
-            secret_id=secret_id,
-            token=token,
-            kind=kind.value,
+            secret_id=new.secret_id,
+            token=new.token,
+            started_from=new.started_from,
+            kind=new.kind.value,
             state=State.RUNNING.value,
-            step=FIRST_STEP[kind].value,
+            step=FIRST_STEP[new.kind].value,
             attempt=1,
-            due_at=to_epoch_ms(now),
-            retry_until=to_epoch_ms(retry_until),
-            started_at=to_epoch_ms(now),
+            due_at=to_epoch_ms(new.begins_at),
+            retry_until=to_epoch_ms(new.retry_until),
+            started_at=to_epoch_ms(new.begins_at),
             fence=0,
         )
     )
-    key = result.inserted_primary_key
-    assert key is not None
-    return int(key[0])
 
 
 def find_running(connection: Connection, secret_id: int) -> Rotation | None:
@@ -341,6 +344,7 @@ _COLUMNS: Final = (
     rotations.c.id,
     rotations.c.secret_id,
     rotations.c.token,
+    rotations.c.started_from,
     rotations.c.kind,
     rotations.c.state,
     rotations.c.step,
@@ -374,6 +378,7 @@ def _rotation(row: Row[*tuple[Any, ...]]) -> Rotation:
         id=row.id,
         secret_id=row.secret_id,
         token=row.token,
+        started_from=row.started_from,
         kind=Kind(row.kind),
         state=State(row.state),
         step=Step(row.step),

@@ -84,7 +84,7 @@ def test_the_pause_is_always_within_its_limits(attempt: int) -> None:
     ("stages", "is_abandoned", "is_complete"),
     [
         ({"AWSCURRENT": "old", "AWSPENDING": "new"}, False, False),
-        ({"AWSPENDING": "new"}, False, False),
+        ({"AWSCURRENT": "by hand", "AWSPENDING": "new"}, True, False),
         ({"AWSCURRENT": "new", "AWSPENDING": "new", "AWSPREVIOUS": "old"}, False, True),
         ({"AWSCURRENT": "new", "AWSPREVIOUS": "old"}, False, True),
         ({"AWSCURRENT": "new", "AWSPENDING": "other"}, False, False),
@@ -97,8 +97,15 @@ def test_the_pause_is_always_within_its_limits(attempt: int) -> None:
 def test_the_labels_decide_whether_a_rotation_is_over(
     stages: dict[str, str], is_abandoned: bool, is_complete: bool
 ) -> None:
-    assert machine.is_abandoned(stages, "new") is is_abandoned
+    assert machine.is_abandoned(stages, "new", started_from="old") is is_abandoned
     assert machine.is_complete(stages, "new") is is_complete
+
+
+def test_a_secret_without_a_value_is_rotated_from_nothing() -> None:
+    stages = {"AWSPENDING": "new"}
+
+    assert not machine.is_abandoned(stages, "new", started_from=None)
+    assert machine.is_abandoned({**stages, "AWSCURRENT": "by hand"}, "new", started_from=None)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ def statement(effect: str = "Allow", **members: object) -> dict[str, Any]:
     return {**defaults, **members}
 
 
-def asked(asker: Asker = CALLER, *, context: Mapping[str, tuple[str, ...]] | None = None) -> Question:
+def asked(
+    asker: Asker = CALLER, *, context: Mapping[str, tuple[str, ...]] | None = None
+) -> Question:
     return Question(
         asker=asker,
         action=ACTION,

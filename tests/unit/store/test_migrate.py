@@ -1,0 +1,51 @@
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+import pytest
+from sqlalchemy import text
+
+from keyturn.store import migrate
+from keyturn.store.database import Database
+from keyturn.store.migrate import NewerSchemaError
+from keyturn.store.tables import metadata
+
+
+def test_the_changes_add_up_to_the_tables_that_the_code_declares(tmp_path: Path) -> None:
+    database = Database(tmp_path / "keyturn.db")
+
+    migrate.migrate(database)
+
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_newest_change_is_the_one_that_the_code_names() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == migrate.NEWEST
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    database = Database(tmp_path / "keyturn.db")
+    migrate.migrate(database)
+    database.close()
+    before = (tmp_path / "keyturn.db").read_bytes()
+
+    migrate.migrate(database)
+    database.close()
+
+    assert (tmp_path / "keyturn.db").read_bytes() == before
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    database = Database(tmp_path / "keyturn.db")
+    migrate.migrate(database)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(NewerSchemaError, match="9999"):
+        migrate.migrate(database)
