@@ -133,7 +133,8 @@ def step_4_the_network(terminal: Terminal, database: PostgresServer) -> None:
     terminal.title("Step 4: network access")
     terminal.say(
         "The function must reach Secrets Manager "
-        f"({terminal.environment['AWS_ENDPOINT_URL']}) and the database ({database.host}:{database.port}). Both are on this machine."
+        f"({terminal.environment['AWS_ENDPOINT_URL']}) and the database "
+        f"({database.host}:{database.port}). Both are on this machine."
     )
 
 

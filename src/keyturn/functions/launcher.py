@@ -5,10 +5,12 @@ and knows nothing of Keyturn. It gives the process what Lambda gives, and takes 
 needn't have:
 
 * it dies with the engine, so that a killed server leaves no function running;
-* it leaves no core file, in which a secret could be found;
+* it gains no rights from a program that it starts, and leaves no core file, in which a secret could
+  be found;
+* it has as much memory, and as long files, as ``keyturn.functions.sandbox`` says;
 * it sees the function's own modules first, then those that Lambda brings (boto3), then Python's.
 
-Usage: launcher.py PARENT_PID TASK_ROOT RUNTIME_DIR HANDLER
+Usage: launcher.py PARENT_PID MEMORY_BYTES FILE_BYTES TASK_ROOT RUNTIME_DIR HANDLER
 """
 
 import ctypes
@@ -22,17 +24,19 @@ import sys
 from urllib.request import Request, urlopen
 
 _PR_SET_PDEATHSIG = 1
-_ARGUMENTS = 5
+_PR_SET_NO_NEW_PRIVS = 38
+# AWS: "Lambda quotas", file descriptors of an execution environment.
+_OPEN_FILES_MAX = 1024
+_ARGUMENTS = 7
 
 
 def main(arguments: list[str]) -> None:
     """Prepare the process, and become AWS's runtime client."""
     if len(arguments) != _ARGUMENTS:
         sys.exit(__doc__)
-    _, parent_pid, task_root, runtime_dir, handler = arguments
+    _, parent_pid, memory_bytes, file_bytes, task_root, runtime_dir, handler = arguments
     _die_with(int(parent_pid))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.umask(0o077)
+    _confine(int(memory_bytes), int(file_bytes))
     _restore_builtins()
     sys.path[:0] = [task_root, runtime_dir]
     os.chdir(task_root)
@@ -46,6 +50,22 @@ def _die_with(parent_pid: int) -> None:
     # The parent may have died before the kernel was told.
     if os.getppid() != parent_pid:
         sys.exit("the engine is gone")
+
+
+def _confine(memory_bytes: int, file_bytes: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        # Not RLIMIT_AS, which counts what is only mapped: what can be written counts here.
+        resource.RLIMIT_DATA: memory_bytes,
+        resource.RLIMIT_FSIZE: file_bytes,
+        resource.RLIMIT_NOFILE: _OPEN_FILES_MAX,
+    }
+    for kind, wanted in limits.items():
+        _, most = resource.getrlimit(kind)
+        lowest = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(kind, (lowest, lowest))
+    os.umask(0o077)
 
 
 def _let_address_have_a_path() -> None:
@@ -67,7 +87,7 @@ def _let_address_have_a_path() -> None:
         url = f"http://{address}{endpoint}"
         body = json.dumps(payload).encode()
         request = Request(url, body, headers or {}, method=http_method)
-        urlopen(request).close()  # noqa: S310 - ditto
+        urlopen(request).close()  # noqa: S310 - always http
 
     client.BaseLambdaRuntimeClient.call_rapid = call_rapid
 

@@ -1,26 +1,32 @@
-"""The Lambda Runtime API, for one execution environment: events out, answers in.
+"""The Lambda Runtime API: events out to the processes of functions, answers in.
 
-The process asks for the next event and waits; what it posts back becomes an ``Outcome``. Events
-hold rotation tokens, so the address has a part that only this process is told: another user of
-the machine who finds the port gets nothing.
+* Each process has a ``Channel``: it asks for the next event and waits, and posts what becomes an
+  ``Outcome``. One server serves all of them.
+* Events hold rotation tokens. A channel's address has a part that only its process is told: another
+  user of the machine, or another function, who finds the port gets nothing.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
-from collections.abc import Callable
+from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import os
 import queue
 import secrets
 import threading
 from typing import Final
 
+import structlog
 from typing_extensions import override
 
 # AWS: the longest answer, and what it says of a longer one.
 RESPONSE_BYTES_MAX: Final = 6_291_556
 _VERSION: Final = "2018-06-01"
 _ACCEPTED: Final = b'{"status":"OK"}'
+_DISCARDED_BYTES: Final = 1 << 20
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,61 +63,102 @@ class TooLarge:
 Outcome = Answered | Raised | TooLarge
 
 
-class RuntimeApi:
-    """Serves one process. ``on_outcome`` and ``on_ready`` are called from the server's threads."""
+class Channel:
+    """What one process and its environment say to each other.
 
-    def __init__(
-        self, *, on_outcome: Callable[[Outcome], None], on_ready: Callable[[], None]
-    ) -> None:
-        self._path = f"/{secrets.token_hex(16)}"
+    The descriptor becomes readable when the process asked for an event or posted an outcome.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
-        self._server.daemon_threads = True
-        self._on_outcome = on_outcome
-        self._on_ready = on_ready
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="runtime")
-        thread.start()
+        self._outcomes: deque[Outcome] = deque()
+        self._is_waiting = threading.Event()
+        self._signal = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     @property
-    def address(self) -> str:
-        """What the process finds in ``AWS_LAMBDA_RUNTIME_API``."""
-        return f"127.0.0.1:{self._server.server_address[1]}{self._path}"
+    def is_waiting(self) -> bool:
+        """Whether the process has asked for an event and has none."""
+        return self._is_waiting.is_set()
 
-    def send(self, event: Event) -> None:
-        """Give the process its next event."""
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._signal
+
+    def clear(self) -> None:
+        """Make the descriptor unreadable until the process says something more."""
+        os.eventfd_read(self._signal)
+
+    def give(self, event: Event) -> None:
+        """Give the process, which is waiting, its next event."""
+        self._is_waiting.clear()
         self._events.put(event)
 
+    def outcome(self) -> Outcome | None:
+        """Return what the process posted, once."""
+        return self._outcomes.popleft() if self._outcomes else None
+
+    def await_event(self) -> Event | None:
+        """Wait for an event, for the process; None when there will be none."""
+        self._is_waiting.set()
+        os.eventfd_write(self._signal, 1)
+        return self._events.get()
+
+    def post(self, outcome: Outcome) -> None:
+        """Take what the process posted."""
+        self._outcomes.append(outcome)
+        os.eventfd_write(self._signal, 1)
+
     def close(self) -> None:
-        """Stop serving."""
+        """Let whoever waits for an event go. The process must be gone."""
         self._events.put(None)
+
+    def __del__(self) -> None:
+        # Not in close: a request that is under way may still signal.
+        os.close(self._signal)
+
+
+class RuntimeApi:
+    """Serves every channel of this process on one port of loopback."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, Channel] = {}
+        self._server = _Server(self._channels)
+        threading.Thread(
+            target=self._server.serve_forever, name="runtime-api", daemon=True
+        ).start()
+
+    def open_channel(self) -> Channel:
+        """Return a channel for a process that will be started."""
+        token = secrets.token_hex(16)
+        channel = Channel(f"127.0.0.1:{self._server.server_address[1]}/{token}")
+        self._channels[token] = channel
+        return channel
+
+    def close_channel(self, channel: Channel) -> None:
+        """Forget a channel whose process is gone."""
+        del self._channels[channel.address.rpartition("/")[2]]
+        channel.close()
+
+    def close(self) -> None:
+        """Serve nobody any more."""
         self._server.shutdown()
         self._server.server_close()
 
-    def _handler_class(self) -> type[BaseHTTPRequestHandler]:
-        api = self
 
-        class Handler(_Handler):
-            """Belongs to this API."""
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
 
-            runtime_api = api
+    def __init__(self, channels: dict[str, Channel]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.channels = channels
 
-        return Handler
-
-    def next_event(self) -> Event | None:
-        """Wait for the next event; None when there will be none."""
-        self._on_ready()
-        return self._events.get()
-
-    def note(self, outcome: Outcome) -> None:
-        """Pass on what the process posted."""
-        self._on_outcome(outcome)
-
-    def endpoint_of(self, path: str) -> str | None:
-        """Return the part of a path behind the version; None without our secret part."""
-        prefix = f"{self._path}/{_VERSION}/runtime/"
-        if not secrets.compare_digest(path[: len(prefix)].encode(), prefix.encode()):
-            return None
-        return path[len(prefix) :]
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        # A killed process breaks its connections off. The rest is said without the address: its
+        # path is secret.
+        _log.debug("a request to the runtime API ended early")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -119,13 +166,14 @@ class _Handler(BaseHTTPRequestHandler):
     # Head and body in one packet: two would wait for the receiver's delayed acknowledgement.
     wbufsize = -1
     disable_nagle_algorithm = True
-    runtime_api: RuntimeApi
+    server: _Server
 
     def do_GET(self) -> None:
-        if self.runtime_api.endpoint_of(self.path) != "invocation/next":
-            self._reply(404, b"")
+        channel, endpoint = self._addressed()
+        if channel is None or endpoint != "invocation/next":
+            self._refuse()
             return
-        event = self.runtime_api.next_event()
+        event = channel.await_event()
         if event is None:
             self.close_connection = True
             return
@@ -138,14 +186,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(200, event.payload, headers)
 
     def do_POST(self) -> None:
-        endpoint = self.runtime_api.endpoint_of(self.path)
-        if endpoint is None:
-            self._reply(404, b"")
+        channel, endpoint = self._addressed()
+        if channel is None:
+            self._refuse()
             return
         length = int(self.headers.get("Content-Length", 0))
         # Noted before it is acknowledged: a process that then exits is known to have answered.
-        self.runtime_api.note(self._outcome(endpoint, length))
+        channel.post(self._outcome(endpoint, length))
         self._reply(202, _ACCEPTED)
+
+    def _addressed(self) -> tuple[Channel | None, str]:
+        _, token, version, *rest = [*self.path.split("/", 3), "", ""]
+        kind, _, endpoint = rest[0].partition("/")
+        if (version, kind) != (_VERSION, "runtime"):
+            return None, ""
+        return self.server.channels.get(token), endpoint
 
     def _outcome(self, endpoint: str, length: int) -> Outcome:
         if length > RESPONSE_BYTES_MAX:
@@ -155,8 +210,13 @@ class _Handler(BaseHTTPRequestHandler):
         return Answered(body) if endpoint.endswith("/response") else Raised(body)
 
     def _discard(self, length: int) -> None:
-        while length > 0 and (chunk := self.rfile.read(min(length, 1 << 20))):
+        while length > 0 and (chunk := self.rfile.read(min(length, _DISCARDED_BYTES))):
             length -= len(chunk)
+
+    def _refuse(self) -> None:
+        # What else the sender has to say isn't read.
+        self.close_connection = True
+        self._reply(404, b"")
 
     def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)
