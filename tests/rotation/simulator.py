@@ -53,6 +53,7 @@ class CrashingDatabase:
         self.crash_at: int | None = None
         self.crashes_before_commit = False
         self.commits = 0
+        self.is_off = False
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -61,13 +62,17 @@ class CrashingDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
+        if self.is_off:
+            raise PowerCutError
         self.commits += 1
         crashes = self.crash_at is not None and self.commits == self.crash_at
         with self._database.write() as connection:
             yield connection
             if crashes and self.crashes_before_commit:
+                self.is_off = True
                 raise PowerCutError
         if crashes:
+            self.is_off = True
             raise PowerCutError
 
     def close(self) -> None:
@@ -263,6 +268,7 @@ class Simulation:
     def _restart(self) -> None:
         self.crashes += 1
         self.database.crash_at = None
+        self.database.is_off = False
         with self.plain.write() as connection:
             rotations.release_leases_of(connection, OWNER)
 

@@ -7,6 +7,7 @@ import pytest
 from keyturn.model.plaintext import Plaintext
 from keyturn.model.rotation import State, Step
 from keyturn.model.secret import SecretValue
+from keyturn.rotation.run import PAUSE_AFTER_ERROR
 from keyturn.secrets import versions
 from keyturn.store import rotations
 from rotation.simulator import FIRST, NOW, TOKEN, Simulation
@@ -214,3 +215,26 @@ def test_a_lease_that_another_engine_took_over_is_lost_to_its_first_holder(
     assert runner.run_next()
 
     assert [event["Step"] for event in simulation.script.events] == ["createSecret", "setSecret"]
+
+
+def test_an_error_of_our_own_lets_go_of_the_rotation_and_it_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    simulation = Simulation(tmp_path)
+    simulation.rotate()
+
+    def stumble(at: Step) -> None:
+        if at is Step.TEST:
+            raise RuntimeError("a bug")
+
+    simulation.script.before_step = stumble
+    with pytest.raises(RuntimeError):
+        simulation._runner().run_next()
+    simulation.script.before_step = lambda _step: None
+
+    assert not simulation._runner().run_next()
+    simulation.clock.advance(PAUSE_AFTER_ERROR)
+    simulation.run_to_the_end()
+
+    assert simulation.latest().state is State.SUCCEEDED
+    simulation.assert_sound()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from keyturn.functions.packaging import Platform, build, find_template
+from keyturn.functions.distributions import Architecture, Platform, Runtime
+from keyturn.functions.packaging import build, find_template
 from support.account import client, make_rotation_function
 from support.keyturn_server import KeyturnServer
 from support.postgres_server import PostgresServer
@@ -15,6 +16,7 @@ from support.waiting import until
 
 pytestmark = [pytest.mark.server, pytest.mark.engine]
 
+PLATFORM = Platform(runtime=Runtime.PYTHON_3_11, architecture=Architecture.X86_64)
 FIRST = "first-canary-4f1d9c"
 BINARY = b"binary-canary-\x00-77ab02"
 VARIABLE = "variable-canary-c0ffee"
@@ -51,7 +53,7 @@ def test_no_value_old_or_new_is_in_the_data_directory_or_in_any_log(tmp_path: Pa
         secrets = client(variables, "secretsmanager")
         package = build(
             find_template("postgres", "single-user"),
-            Platform(runtime="python3.11", architecture="x86_64"),
+            PLATFORM,
         )
         arn = make_rotation_function(variables, "rotate", package)
         client(variables, "lambda").update_function_configuration(

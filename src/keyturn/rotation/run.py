@@ -10,6 +10,8 @@ Each of these is one transaction or one call, never both. A holder that lost its
 finds its write refused, and lets go. What to do next is decided by ``keyturn.rotation.machine``.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 import json
@@ -35,6 +37,7 @@ _log = structlog.get_logger(__name__)
 
 # Lambda's longest timeout, and a minute to record the outcome.
 LEASE: Final = timedelta(seconds=900 + 60)
+PAUSE_AFTER_ERROR: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +85,27 @@ class Runner:
         if rotation is None:
             return False
         try:
-            begun = self._begin_claimed(rotation)
-            while begun is not None:
-                begun = self._record(rotation, self._invoke(begun))
+            with self._let_go_on_error(rotation):
+                begun = self._begin_claimed(rotation)
+                while begun is not None:
+                    begun = self._record(rotation, self._invoke(begun))
         except LeaseLostError:
             _log.warning("rotation cancelled, or taken over by another engine", id=rotation.id)
         return True
+
+    @contextmanager
+    def _let_go_on_error(self, rotation: Rotation) -> Iterator[None]:
+        # Whatever went wrong here says nothing about the rotation: another try follows soon, and
+        # doesn't wait for the lease to end.
+        is_done = False
+        try:
+            yield
+            is_done = True
+        finally:
+            if not is_done:
+                with self._database.write() as connection:
+                    due_at = self._clock.now() + PAUSE_AFTER_ERROR
+                    rotations.release(connection, rotation, due_at)
 
     def _claim(self) -> Rotation | None:
         now = self._clock.now()

@@ -211,6 +211,15 @@ def release_leases_of(connection: Connection, owner: str) -> None:
     )
 
 
+def release(connection: Connection, rotation: Rotation, due_at: datetime) -> None:
+    """Let go of a rotation until ``due_at``, unless it is somebody else's by then."""
+    connection.execute(
+        update(rotations)
+        .where(rotations.c.id == rotation.id, rotations.c.fence == rotation.fence, _is_running)
+        .values(due_at=to_epoch_ms(due_at), lease_owner=None, lease_until=None)
+    )
+
+
 def begin_step(
     connection: Connection,
     rotation: Rotation,
