@@ -18,7 +18,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(STAMP) ## Rotate a real PostgreSQL password with the AWS CLI, step by step (KEEP=1 leaves it running)
-	@$(BIN)/python examples/demo.py $(if $(KEEP),--keep,)
+	@PYTHONPATH=tests $(BIN)/python examples/demo.py $(if $(KEEP),--keep,)
 
 test: $(STAMP) ## Check the architecture, then run every test against real servers
 	@scripts/test "$(BIN)" $(ARGS)

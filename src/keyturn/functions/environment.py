@@ -3,20 +3,21 @@
 The rules, which every caller may rely on:
 
 * The process has the variables that it is given and none of ours; no secret is in its arguments.
-* An invocation ends when the process answers, when it dies, or when its time is over; then the
-  process is killed with everything that it started.
-* What the process prints until it answers belongs to the invocation, line by line, within limits.
+* It gets an event only while it waits for one: an event that was given is this invocation's.
+* An invocation ends when the process answers, when it dies, or when its time is over; a process
+  that didn't answer, or couldn't start, takes no other event.
+* When an environment is closed, the process is killed with everything in its session.
+* What the process prints until it answers belongs to the invocation (``keyturn.functions.output``).
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 import os
 from pathlib import Path
-import select
+import re
 import selectors
 import shutil
 import signal
@@ -24,30 +25,30 @@ import subprocess
 import time
 from typing import Final
 
-from keyturn.functions import launcher
-from keyturn.functions.runtime_api import Event, Outcome, RuntimeApi
+from keyturn.functions.output import Output, WriteLine
+from keyturn.functions.runtime_api import Channel, Event, Outcome, RuntimeApi
+from keyturn.functions.sandbox import Confines, command
 
+#: AWS: "The Init phase is limited to 10 seconds."
 INIT_SECONDS_MAX: Final = 10
-LINE_BYTES_MAX: Final = 65_536
-OUTPUT_BYTES_MAX: Final = 1_048_576
-_READ_BYTES: Final = 65_536
-_CUT: Final = b"[output cut: an invocation may log 1048576 bytes]"
+_PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The process ended before it answered."""
+    """The process ended before it answered; a negative status is the signal that ended it."""
 
     status: int
 
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The process didn't answer in time, and was killed."""
+    """The process didn't answer in time."""
+
+    seconds: float
 
 
 Ending = Outcome | Died | TimedOut
-WriteLine = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,151 +66,116 @@ class Blueprint:
     temporary: Path
     handler: str
     log_stream: str
+    confines: Confines
     variables: Mapping[str, str] = field(repr=False)
 
 
 class Environment:
-    """One process and the runtime API that it talks to. Used by one thread at a time."""
+    """One process, and its channel of the runtime API. Used by one thread at a time."""
 
-    def __init__(self, blueprint: Blueprint) -> None:
+    def __init__(self, blueprint: Blueprint, api: RuntimeApi) -> None:
         self.blueprint = blueprint
-        self._outcomes: deque[Outcome] = deque()
-        self._signal = os.eventfd(0, os.EFD_CLOEXEC)
-        self._is_ready = False
-        self._api = RuntimeApi(on_outcome=self._note_outcome, on_ready=self._note_ready)
-        self._process = self._start(blueprint)
+        self.started_at = time.monotonic()
+        self._is_spent = False
+        self._api = api
+        self._channel = api.open_channel()
+        try:
+            self._process = _started(blueprint, self._channel)
+        except BaseException:
+            api.close_channel(self._channel)
+            raise
         self._pidfd = os.pidfd_open(self._process.pid)
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
 
     @property
-    def is_alive(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether the process can take another event."""
-        return self._process.poll() is None
+        return not self._is_spent and self._process.poll() is None
+
+    @property
+    def peak_memory_mb(self) -> int | None:
+        """The most memory that the process had; None when it is gone."""
+        with suppress(OSError):
+            status = Path(f"/proc/{self._process.pid}/status").read_text()
+            found = _PEAK.search(status)
+            return None if found is None else -(-int(found[1]) // 1024)
+        return None
+
+    def await_ready(self, write_line: WriteLine) -> Ending | None:
+        """Wait until the process asks for an event; return None, or why it never will."""
+        output = Output(self._output, write_line)
+        ending = self._until(lambda: self._channel.is_waiting, INIT_SECONDS_MAX, output)
+        self._is_spent = ending is not None
+        output.finish()
+        return ending
 
     def invoke(self, event: Event, seconds: float, write_line: WriteLine) -> Ending:
-        """Have the process work on ``event``, for at most ``seconds`` once it is ready."""
-        output = _Output(self._output, write_line)
-        ending = self._until(lambda: self._is_ready, INIT_SECONDS_MAX, output)
-        if ending is None:
-            self._api.send(event)
-            ending = self._until(lambda: False, seconds, output)
+        """Have the process, which is ready, work on ``event`` for at most ``seconds``."""
+        output = Output(self._output, write_line)
+        self._channel.give(event)
+        ending = self._until(lambda: False, seconds, output)
         assert ending is not None
-        if isinstance(ending, TimedOut):
-            self._kill()
+        self._is_spent = isinstance(ending, Died | TimedOut)
         output.finish()
         return ending
 
     def close(self) -> None:
-        """Kill the process with everything it started, and free what belongs to it."""
-        self._kill()
-        self._api.close()
+        """Kill the process with everything in its session, and free what belongs to it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._api.close_channel(self._channel)
         os.close(self._pidfd)
-        os.close(self._signal)
         assert self._process.stdout is not None
         self._process.stdout.close()
         shutil.rmtree(self.blueprint.temporary, ignore_errors=True)
 
-    def _start(self, blueprint: Blueprint) -> "subprocess.Popen[bytes]":
-        arguments = (
-            *(blueprint.interpreter, "-I", "-S", launcher.__file__),
-            *(str(os.getpid()), str(blueprint.task_root), str(blueprint.runtime_dir)),
-            blueprint.handler,
-        )
-        return subprocess.Popen(  # noqa: S603 - the interpreter and the launcher are ours
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**blueprint.variables, "AWS_LAMBDA_RUNTIME_API": self._api.address},
-            close_fds=True,
-            start_new_session=True,
-        )
-
     def _until(
-        self, is_reached: Callable[[], bool], seconds: float, output: "_Output"
+        self, is_reached: Callable[[], bool], seconds: float, output: Output
     ) -> Ending | None:
         """Return how the process ended or answered; None once ``is_reached``."""
         deadline = time.monotonic() + seconds
-        while not self._outcomes:
+        while (outcome := self._channel.outcome()) is None:
             if is_reached():
                 return None
             left = deadline - time.monotonic()
             if left <= 0:
-                return TimedOut()
-            if self._has_died(left, output) and not self._outcomes:
-                return Died(self._process.wait())
-        return self._outcomes.popleft()
+                return TimedOut(seconds)
+            if self._has_died(left, output):
+                return self._channel.outcome() or Died(self._process.wait())
+        return outcome
 
-    def _has_died(self, seconds: float, output: "_Output") -> bool:
+    def _has_died(self, seconds: float, output: Output) -> bool:
         """Wait until something happens, pass on what was printed, and say whether it died."""
         with selectors.DefaultSelector() as selector:
-            selector.register(self._signal, selectors.EVENT_READ)
+            selector.register(self._channel, selectors.EVENT_READ)
             selector.register(self._pidfd, selectors.EVENT_READ)
             if not output.is_closed:
-                selector.register(self._output, selectors.EVENT_READ)
+                selector.register(output, selectors.EVENT_READ)
             ready = {key.fd for key, _ in selector.select(seconds)}
-        if self._signal in ready:
-            os.eventfd_read(self._signal)
-        if self._output in ready:
+        if self._channel.fileno() in ready:
+            self._channel.clear()
+        if output.fileno() in ready:
             output.read()
         return self._pidfd in ready
 
-    def _note_outcome(self, outcome: Outcome) -> None:
-        self._outcomes.append(outcome)
-        os.eventfd_write(self._signal, 1)
 
-    def _note_ready(self) -> None:
-        if not self._is_ready:
-            self._is_ready = True
-            os.eventfd_write(self._signal, 1)
-
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-
-class _Output:
-    """What the process prints during one invocation: whole lines, up to a limit."""
-
-    def __init__(self, descriptor: int, write_line: WriteLine) -> None:
-        self.is_closed = False
-        self._descriptor = descriptor
-        self._write_line = write_line
-        self._left_bytes = OUTPUT_BYTES_MAX
-        self._partial = b""
-
-    def read(self) -> None:
-        """Pass on what has been printed so far."""
-        try:
-            chunk = os.read(self._descriptor, _READ_BYTES)
-        except BlockingIOError:
-            return
-        self.is_closed = not chunk
-        *lines, self._partial = (self._partial + chunk).split(b"\n")
-        for line in lines:
-            self._write(line)
-        if len(self._partial) > LINE_BYTES_MAX:
-            self._write(self._partial)
-            self._partial = b""
-
-    def finish(self) -> None:
-        """Pass on the rest: what is in the pipe now, and a last line that isn't ended."""
-        # Bounded: a process that prints without end is read no further than the limit.
-        while not self.is_closed and self._left_bytes > 0 and self._is_readable():
-            self.read()
-        if self._partial:
-            self._write(self._partial)
-
-    def _is_readable(self) -> bool:
-        return bool(select.select([self._descriptor], [], [], 0)[0])
-
-    def _write(self, line: bytes) -> None:
-        if self._left_bytes <= 0:
-            return
-        self._left_bytes -= len(line) + 1
-        text = line[:LINE_BYTES_MAX] if self._left_bytes > 0 else _CUT
-        # AWS's runtime client separates the lines of one event, as of a traceback, with CR.
-        self._write_line(text.decode(errors="replace").rstrip("\r").replace("\r", "\n"))
+def _started(blueprint: Blueprint, channel: Channel) -> "subprocess.Popen[bytes]":
+    arguments = command(
+        blueprint.interpreter,
+        blueprint.task_root,
+        blueprint.runtime_dir,
+        blueprint.handler,
+        blueprint.confines,
+    )
+    return subprocess.Popen(  # noqa: S603 - the interpreter and the launcher are ours
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**blueprint.variables, "AWS_LAMBDA_RUNTIME_API": channel.address},
+        close_fds=True,
+        start_new_session=True,
+    )

@@ -1,24 +1,28 @@
-"""A function's ZIP: looked at before it is believed, unpacked where nobody else can be hurt.
+"""A function's ZIP: read through before it is believed, unpacked where nobody else can be hurt.
 
 The rules, which every caller may rely on:
 
-* ``check`` refuses what Lambda refuses, and whatever could land outside the folder or isn't a
-  plain file: absolute names, ``..``, links, devices, a name twice.
-* What a ZIP says about its own sizes is believed for nothing but a first refusal: unpacking counts
-  the bytes that come.
+* ``check`` refuses what Lambda refuses, whatever could land outside the folder or isn't a plain
+  file (absolute names, ``..``, links, devices, a name twice), and whatever couldn't be unpacked.
+* What a ZIP says about its own sizes is believed for nothing but a first refusal: the bytes that
+  come are counted, also by ``check``.
 * An unpacked folder appears whole or not at all.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+APPNOTE: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3 and 4.4
 """
 
 import base64
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 import hashlib
 import io
 from pathlib import Path, PurePosixPath
 import secrets
 import shutil
 import stat
-from typing import IO, Final
+import struct
+from typing import Final
 import zipfile
 import zlib
 
@@ -27,8 +31,30 @@ from keyturn.functions.refusals import PackageTooLargeError, UnzipError
 ZIP_BYTES_MAX: Final = 52_428_800
 UNZIPPED_BYTES_MAX: Final = 262_144_000
 FILES_MAX: Final = 50_000
+#: The list of files is read as a whole; enough for ``FILES_MAX`` names of a usual length.
+DIRECTORY_BYTES_MAX: Final = 16 * 1024 * 1024
+#: NAME_MAX and, with room for the folder before it, PATH_MAX of Linux.
+NAME_BYTES_MAX: Final = 255
+PATH_BYTES_MAX: Final = 3_072
+
 _CHUNK_BYTES: Final = 1 << 20
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_PRINTABLE_MIN: Final = " "
+_END: Final = b"PK\x05\x06"
+_END_64_LOCATOR: Final = b"PK\x06\x07"
+# What Python's reader raises for what isn't a ZIP, or for a kind that it can't read.
+_UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    IndexError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+
+Take = Callable[[bytes], object]
 
 
 def sha256_of(zipped: bytes) -> str:
@@ -47,17 +73,10 @@ def check(zipped: bytes) -> None:
     Raises:
         UnzipError, PackageTooLargeError: it is one.
     """
-    if len(zipped) > ZIP_BYTES_MAX:
-        raise PackageTooLargeError(ZIP_BYTES_MAX)
     with _opened(zipped) as archive:
-        entries = archive.infolist()
-    if not entries or len(entries) > FILES_MAX:
-        raise UnzipError(f"it has no files, or more than {FILES_MAX}")
-    seen: set[str] = set()
-    for entry in entries:
-        _check_entry(entry, seen)
-    if sum(entry.file_size for entry in entries) > UNZIPPED_BYTES_MAX:
-        raise PackageTooLargeError(UNZIPPED_BYTES_MAX)
+        left = UNZIPPED_BYTES_MAX
+        for entry in _checked_entries(archive):
+            left -= _read(archive, entry, lambda _: None, left)
 
 
 def unpack(zipped: bytes, folder: Path) -> None:
@@ -65,8 +84,8 @@ def unpack(zipped: bytes, folder: Path) -> None:
 
     Raises:
         UnzipError, PackageTooLargeError: the package isn't what ``check`` takes.
+        OSError: the folder can't be written.
     """
-    check(zipped)
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
     draft.mkdir(mode=0o700, parents=True)
     try:
@@ -80,20 +99,57 @@ def unpack(zipped: bytes, folder: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _opened(zipped: bytes) -> zipfile.ZipFile:
+@contextmanager
+def _opened(zipped: bytes) -> Iterator[zipfile.ZipFile]:
+    if len(zipped) > ZIP_BYTES_MAX:
+        raise PackageTooLargeError(ZIP_BYTES_MAX)
     try:
-        return zipfile.ZipFile(io.BytesIO(zipped))
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError):
+        if _directory_bytes(zipped) > DIRECTORY_BYTES_MAX:
+            raise UnzipError(f"its list of files is longer than {DIRECTORY_BYTES_MAX} bytes")
+        archive = zipfile.ZipFile(io.BytesIO(zipped))
+    except _UNREADABLE:
         raise UnzipError("it isn't a ZIP file") from None
+    with archive:
+        yield archive
 
 
-def _check_entry(entry: zipfile.ZipInfo, seen: set[str]) -> None:
-    path = PurePosixPath(entry.filename)
-    if path.is_absolute() or ".." in path.parts or "\\" in entry.filename:
+def _directory_bytes(zipped: bytes) -> int:
+    """Return how long the list of files says it is: it is read as a whole before anything."""
+    end = zipped.rindex(_END)
+    locator = end - 20
+    if locator >= 0 and zipped.startswith(_END_64_LOCATOR, locator):
+        (record,) = struct.unpack_from("<Q", zipped, locator + 8)
+        (length,) = struct.unpack_from("<Q", zipped, record + 40)
+    else:
+        (length,) = struct.unpack_from("<L", zipped, end + 12)
+    return int(length)
+
+
+def _checked_entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    entries = archive.infolist()
+    if not entries or len(entries) > FILES_MAX:
+        raise UnzipError(f"it has no files, or more than {FILES_MAX}")
+    if sum(entry.file_size for entry in entries) > UNZIPPED_BYTES_MAX:
+        raise PackageTooLargeError(UNZIPPED_BYTES_MAX)
+    for entry in entries:
+        _check_name(entry.filename)
+        _check_kind(entry)
+    _check_places(entries)
+    return entries
+
+
+def _check_name(name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name:
         raise UnzipError("a file's name leads out of the package")
-    if str(path) in seen:
-        raise UnzipError("two files have the same name")
-    seen.add(str(path))
+    if not path.parts or any(letter < _PRINTABLE_MIN for letter in name):
+        raise UnzipError("a file has a name that no file can have")
+    longest = max(len(part.encode()) for part in path.parts)
+    if longest > NAME_BYTES_MAX or len(name.encode()) > PATH_BYTES_MAX:
+        raise UnzipError("a file's name is too long")
+
+
+def _check_kind(entry: zipfile.ZipInfo) -> None:
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise UnzipError("it has a link or a device")
@@ -101,35 +157,63 @@ def _check_entry(entry: zipfile.ZipInfo, seen: set[str]) -> None:
         raise UnzipError("a file is encrypted, or compressed in a way that isn't Deflate")
 
 
+def _check_places(entries: list[zipfile.ZipInfo]) -> None:
+    files: set[PurePosixPath] = set()
+    folders: set[PurePosixPath] = set()
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        if not entry.is_dir() and path in files:
+            raise UnzipError("two files have the same name")
+        (folders if entry.is_dir() else files).add(path)
+        _add_folders_above(path, folders)
+    if not files.isdisjoint(folders):
+        raise UnzipError("a file has the name of a folder")
+
+
+def _add_folders_above(path: PurePosixPath, folders: set[PurePosixPath]) -> None:
+    for folder in path.parents:
+        if folder in folders:
+            return
+        folders.add(folder)
+        if len(folders) > FILES_MAX:
+            raise UnzipError(f"it has more than {FILES_MAX} folders")
+
+
 def _extract(zipped: bytes, folder: Path) -> None:
     left = UNZIPPED_BYTES_MAX
-    try:
-        with _opened(zipped) as archive:
-            for entry in archive.infolist():
-                left -= _extract_entry(archive, entry, folder, left)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
-        raise UnzipError("a file in it is damaged") from None
+    with _opened(zipped) as archive:
+        for entry in _checked_entries(archive):
+            left -= _extract_entry(archive, entry, folder / entry.filename, left)
 
 
 def _extract_entry(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, bytes_max: int
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, bytes_max: int
 ) -> int:
-    target = folder / PurePosixPath(entry.filename)
     if entry.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         return 0
     target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(entry) as source, target.open("xb") as file:
-        length = _copy(source, file, bytes_max)
+    with target.open("xb") as file:
+        length = _read(archive, entry, file.write, bytes_max)
     target.chmod(0o500 if entry.external_attr >> 16 & 0o111 else 0o400)
     return length
 
 
-def _copy(source: IO[bytes], file: IO[bytes], bytes_max: int) -> int:
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, take: Take, bytes_max: int) -> int:
+    """Hand on what an entry holds, and return how much that is."""
     length = 0
-    while chunk := source.read(_CHUNK_BYTES):
+    for chunk in _chunks(archive, entry):
         length += len(chunk)
         if length > bytes_max:
             raise PackageTooLargeError(UNZIPPED_BYTES_MAX)
-        file.write(chunk)
+        take(chunk)
     return length
+
+
+def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    try:
+        with archive.open(entry) as source:
+            while chunk := source.read(_CHUNK_BYTES):
+                yield chunk
+    except _UNREADABLE:
+        raise UnzipError("a file in it is damaged") from None

@@ -15,6 +15,28 @@ class FunctionUnavailableError(ConflictError):
     """The function exists and can't be run here now; the message says why and what to do."""
 
 
+class EnvironmentsBusyError(FunctionUnavailableError):
+    """Every execution environment that the function may have is busy."""
+
+    def __init__(self, waited_seconds: int) -> None:
+        super().__init__(
+            f"Every execution environment has been busy for {waited_seconds} seconds. Try again "
+            "later."
+        )
+        self.waited_seconds = waited_seconds
+
+
+class ExecutionRoleError(FunctionUnavailableError):
+    """Lambda can't take on the function's role: it is gone, or doesn't trust Lambda any more."""
+
+    def __init__(self, role_arn: str) -> None:
+        super().__init__(
+            f"The role {role_arn} can't be assumed by Lambda: it is gone, or its trust policy "
+            "doesn't name lambda.amazonaws.com."
+        )
+        self.role_arn = role_arn
+
+
 class FunctionExistsError(ConflictError):
     """Another function has the name."""
 

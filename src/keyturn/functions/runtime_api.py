@@ -67,19 +67,17 @@ class Channel:
     """What one process and its environment say to each other.
 
     The descriptor becomes readable when the process asked for an event or posted an outcome.
+
+    Attributes:
+        is_waiting: whether the process has asked for an event and has none.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.is_waiting = False
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._outcomes: deque[Outcome] = deque()
-        self._is_waiting = threading.Event()
         self._signal = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the process has asked for an event and has none."""
-        return self._is_waiting.is_set()
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
@@ -91,7 +89,7 @@ class Channel:
 
     def give(self, event: Event) -> None:
         """Give the process, which is waiting, its next event."""
-        self._is_waiting.clear()
+        self.is_waiting = False
         self._events.put(event)
 
     def outcome(self) -> Outcome | None:
@@ -100,7 +98,7 @@ class Channel:
 
     def await_event(self) -> Event | None:
         """Wait for an event, for the process; None when there will be none."""
-        self._is_waiting.set()
+        self.is_waiting = True
         os.eventfd_write(self._signal, 1)
         return self._events.get()
 
