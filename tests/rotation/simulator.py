@@ -149,10 +149,9 @@ class Script:
     def _value(self, event: dict[str, str], version_id: str) -> str:
         with self.database.read() as connection:
             secret = self._secret(connection, event)
-            read = versions.read_value(
-                connection, self.keyring, secret, version_id=version_id, stage=None
-            )
-        return read.value.plaintext.reveal().decode()
+            found = versions.find_value(connection, secret, version_id=version_id, stage=None)
+        value = versions.open_value(self.keyring, secret, found.version)
+        return value.plaintext.reveal().decode()
 
 
 class EveryFunction:
@@ -244,10 +243,10 @@ class Simulation:
     def current_value(self) -> str:
         """Return what GetSecretValue gives."""
         with self.plain.read() as connection:
-            read = versions.read_value(
-                connection, self.keyring, self.secret(connection), version_id=None, stage=None
-            )
-        return read.value.plaintext.reveal().decode()
+            secret = self.secret(connection)
+            found = versions.find_value(connection, secret, version_id=None, stage=None)
+        value = versions.open_value(self.keyring, secret, found.version)
+        return value.plaintext.reveal().decode()
 
     def assert_sound(self) -> None:
         """Nothing is under way, and the target takes the one AWSCURRENT."""

@@ -25,8 +25,9 @@ from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
 from keyturn.model.identity import Role
 from keyturn.model.plaintext import Plaintext
-from keyturn.store import access_keys, iam_revision, identities
+from keyturn.store import access_keys, identities
 from keyturn.store.database import Database
+from keyturn.store.iam_revision import RevisionReader
 
 USER_KEYS_CACHED_MAX: Final = 1024
 SESSIONS_CACHED_MAX: Final = 1024
@@ -40,6 +41,7 @@ class Credentials:
         self._database = database
         self._keyring = keyring
         self._clock = clock
+        self._revision = RevisionReader(database)
         self._user_key = lru_cache(USER_KEYS_CACHED_MAX)(self._read_user_key)
         self._session = lru_cache(SESSIONS_CACHED_MAX)(self._open_session)
         self._role = lru_cache(ROLES_CACHED_MAX)(self._read_role)
@@ -53,8 +55,7 @@ class Credentials:
                 that is gone.
             ExpiredTokenError: the session is over.
         """
-        with self._database.read() as connection:
-            revision = iam_revision.current(connection)
+        revision = self._revision.get()
         if session_token is None:
             return self._user_key(access_key_id, revision)
         session = self._session(session_token)

@@ -17,8 +17,9 @@ from keyturn.iam import managed_policies
 from keyturn.iam.policy.document import MalformedPolicyError, Patterns, Policy, Statement, parse
 from keyturn.iam.policy.match import matcher
 from keyturn.iam.principal import Principal
-from keyturn.store import iam_revision, identities, identity_policies
+from keyturn.store import identities, identity_policies
 from keyturn.store.database import Connection, Database
+from keyturn.store.iam_revision import RevisionReader
 
 GRANTS_CACHED_MAX: Final = 1024
 
@@ -58,13 +59,12 @@ class GrantReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._revision = RevisionReader(database)
         self._compiled = lru_cache(GRANTS_CACHED_MAX)(self._compile)
 
     def of(self, principal: Principal) -> Grants:
         """Return what the policies of the user or the role behind a principal say."""
-        with self._database.read() as connection:
-            revision = iam_revision.current(connection)
-        grants = self._compiled(principal.identity_arn, revision)
+        grants = self._compiled(principal.identity_arn, self._revision.get())
         is_the_same = principal.unique_id.partition(":")[0] == grants.unique_id
         return grants if is_the_same else _NOBODY
 

@@ -8,32 +8,32 @@ The rules, which every caller may rely on:
 * The body must hash to what was signed: unsigned and streamed payloads are refused.
 * Signatures are compared in constant time.
 
+Whose access key it is, and whether its session goes on, is ``keyturn.iam.credentials``'.
+
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
 from datetime import datetime, timedelta
-from functools import lru_cache
 import hashlib
 import hmac
-import re
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes
 
-from keyturn.iam.signature import ALGORITHM, TERMINATOR, Scope, UnverifiedSignature
+from keyturn.iam.canonical_request import canonical_request
+from keyturn.iam.signature import ALGORITHM, UnverifiedSignature
 from keyturn.iam.signature_refusals import (
+    BodyMismatchError,
     SignatureExpiredError,
     SignatureMismatchError,
     SignatureNotYetValidError,
+    UnsignedHeaderError,
 )
+from keyturn.iam.signing_keys import SigningKeys
 from keyturn.model.http import HttpRequest
 from keyturn.model.plaintext import Plaintext
 
 CLOCK_SKEW: Final = timedelta(minutes=15)
-SIGNING_KEYS_CACHED_MAX: Final = 4096
 
-_UNRESERVED: Final = "-_.~"
-_SPACES: Final = re.compile(" {2,}")
-_SLASHES: Final = re.compile("/{2,}")
+_signing_keys: Final = SigningKeys()
 
 
 def verify(
@@ -50,22 +50,42 @@ def verify(
         SignatureExpiredError, SignatureNotYetValidError: its date is too far from ``now``.
     """
     _check_coverage(signature, request)
-    text = _string_to_sign(signature, _canonical_request(signature, request))
-    key = _signing_key(secret_access_key.reveal(), signature.scope)
-    expected = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    text = _string_to_sign(signature, request)
+    slot, key = _signing_keys.find(
+        signature.access_key_id, secret_access_key.reveal(), signature.scope
+    )
+    expected = hmac.digest(key, text, "sha256").hex()
     if not hmac.compare_digest(expected.encode(), signature.signature.encode()):
         raise SignatureMismatchError
-    # Only now, so that the time of day is told to nobody who can't sign.
-    _check_date(signature, now)
+    # Only now, so that forgeries push no other key out.
+    _signing_keys.keep(slot, key)
+    # And so that the time of day is told to nobody who can't sign.
+    _check_date(signature, now.replace(microsecond=0))
 
 
 def _check_coverage(signature: UnverifiedSignature, request: HttpRequest) -> None:
     signed = set(signature.signed_headers)
+    if "host" not in signed:
+        raise UnsignedHeaderError("host")
     for name in request.headers:
-        if name not in signed and (name == "host" or name.startswith("x-amz-")):
-            raise SignatureMismatchError
-    if "host" not in signed or not signed <= request.headers.keys():
+        if name not in signed and name.startswith("x-amz-"):
+            raise UnsignedHeaderError(name)
+    if not signed <= request.headers.keys():
         raise SignatureMismatchError
+
+
+def _string_to_sign(signature: UnverifiedSignature, request: HttpRequest) -> bytes:
+    canonical = canonical_request(request, signature, _payload_hash(request))
+    digest = hashlib.sha256(canonical).hexdigest()
+    return f"{ALGORITHM}\n{signature.date_text}\n{signature.scope}\n{digest}".encode()
+
+
+def _payload_hash(request: HttpRequest) -> str:
+    actual = hashlib.sha256(request.body).hexdigest()
+    # UNSIGNED-PAYLOAD and STREAMING-... are hashes of nothing, and so are refused as well.
+    if request.headers.get("x-amz-content-sha256", actual) != actual:
+        raise BodyMismatchError
+    return actual
 
 
 def _check_date(signature: UnverifiedSignature, now: datetime) -> None:
@@ -78,79 +98,3 @@ def _check_date(signature: UnverifiedSignature, now: datetime) -> None:
     oldest = now - lasts
     if signature.signed_at < oldest:
         raise SignatureExpiredError(signature.signed_at, oldest, now)
-
-
-def _canonical_request(signature: UnverifiedSignature, request: HttpRequest) -> str:
-    # SigV4, "Create a canonical request": six lines.
-    headers = [
-        f"{name}:{_SPACES.sub(' ', request.headers[name].strip())}\n"
-        for name in signature.signed_headers
-    ]
-    return "\n".join(
-        (
-            request.method,
-            _canonical_path(request.path),
-            _canonical_query(request.query, is_presigned=signature.expires_seconds is not None),
-            "".join(headers),
-            ";".join(signature.signed_headers),
-            _payload_hash(request),
-        )
-    )
-
-
-def _canonical_path(path: str) -> str:
-    # Every service but S3: the path is normalised, and each segment is encoded twice; it came
-    # encoded once.
-    if path in ("", "/"):
-        return "/"
-    return quote(_normalised(path), safe="/" + _UNRESERVED)
-
-
-def _normalised(path: str) -> str:
-    kept: list[str] = []
-    for segment in _SLASHES.sub("/", path).split("/")[1:]:
-        if segment == "..":
-            if kept:
-                kept.pop()
-        elif segment != ".":
-            kept.append(segment)
-    return "/" + "/".join(kept)
-
-
-def _canonical_query(query: str, *, is_presigned: bool) -> str:
-    if not query:
-        return ""
-    pairs = []
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if part and not (is_presigned and name == "X-Amz-Signature"):
-            pairs.append((_encoded(name), _encoded(value)))
-    return "&".join(f"{name}={value}" for name, value in sorted(pairs))
-
-
-def _encoded(text: str) -> str:
-    # Senders differ in what they leave unencoded; the canonical form doesn't.
-    return quote(unquote_to_bytes(text), safe=_UNRESERVED)
-
-
-def _payload_hash(request: HttpRequest) -> str:
-    actual = hashlib.sha256(request.body).hexdigest()
-    stated = request.headers.get("x-amz-content-sha256")
-    if stated is not None and not hmac.compare_digest(stated.encode(), actual.encode()):
-        raise SignatureMismatchError
-    return actual
-
-
-def _string_to_sign(signature: UnverifiedSignature, canonical_request: str) -> str:
-    # Headers are bytes that were read as Latin-1; everything else here is ASCII.
-    digest = hashlib.sha256(canonical_request.encode("latin-1")).hexdigest()
-    return f"{ALGORITHM}\n{signature.date_text}\n{signature.scope}\n{digest}"
-
-
-@lru_cache(SIGNING_KEYS_CACHED_MAX)
-def _signing_key(secret_access_key: bytes, scope: Scope) -> bytes:
-    # SigV4, "Calculate the signature": a key for each day, region and service.
-    key = b"AWS4" + secret_access_key
-    for part in (scope.date, scope.region, scope.service, TERMINATOR):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return key

@@ -93,9 +93,14 @@ def delete_now(connection: Connection, secret: Secret) -> None:
     rows.delete_secret(connection, secret.id)
 
 
-def invented_arn(account: str, region: str, name: str) -> str:
-    """Return the ARN that AWS makes up when a secret that doesn't exist is force-deleted."""
-    return names.secret_arn(region, account, name, new_secret_arn_suffix())
+def invented_arn(account: str, region: str, secret_id: str) -> str:
+    """Return the ARN that AWS gives when a secret that doesn't exist is force-deleted.
+
+    For a name it is made up; an ARN that was asked for is given back.
+    """
+    if not isinstance(names.read_secret_id(secret_id), names.ByName):
+        return secret_id
+    return names.secret_arn(region, account, secret_id, new_secret_arn_suffix())
 
 
 def _inserted(connection: Connection, new: NewSecret, now: datetime) -> Secret:

@@ -92,5 +92,17 @@ class TooManyTagsError(LimitError):
     """More tags than a secret may have."""
 
 
+class TagKeyMissingError(InvalidInputError):
+    """A tag without a key."""
+
+
+class MemberNotServedError(InvalidInputError):
+    """The request asks for something that this server doesn't do, and must not seem to do."""
+
+    def __init__(self, member: str) -> None:
+        super().__init__(member)
+        self.member = member
+
+
 class ReservedTagError(InvalidInputError):
     """Tag keys that begin with ``aws:`` are AWS's own."""

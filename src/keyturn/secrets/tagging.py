@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from keyturn.model.limits import TAGS_PER_SECRET_MAX
 from keyturn.model.secret import Tags
-from keyturn.secrets.refusals import ReservedTagError, TooManyTagsError
+from keyturn.secrets.refusals import ReservedTagError, TagKeyMissingError, TooManyTagsError
 
 _RESERVED_PREFIX = "aws:"
 
@@ -16,9 +16,12 @@ def with_tags(tags: Tags | None, added: Mapping[str, str]) -> Tags:
     """Return ``tags`` with some added or given another value.
 
     Raises:
+        TagKeyMissingError: a key is empty.
         ReservedTagError: a key begins with ``aws:``.
         TooManyTagsError: there would be more than AWS allows.
     """
+    if "" in added:
+        raise TagKeyMissingError
     if any(key.lower().startswith(_RESERVED_PREFIX) for key in added):
         raise ReservedTagError
     merged = {**(tags or {}), **added}

@@ -58,11 +58,11 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """A version's value, with the labels on it, sorted."""
+class Found:
+    """A version that has a value, still sealed, with the labels on it, sorted."""
 
+    secret: Secret
     version: Version
-    value: SecretValue
     stages: Sequence[str]
 
 
@@ -90,15 +90,10 @@ def store_value(
     return Stored(version_id=new.token, stages=stages, current_moved=current_moved)
 
 
-def read_value(
-    connection: Connection,
-    keyring: Keyring,
-    secret: Secret,
-    *,
-    version_id: str | None,
-    stage: str | None,
-) -> Read:
-    """Return the value that a version or a label names; AWSCURRENT's without either.
+def find_value(
+    connection: Connection, secret: Secret, *, version_id: str | None, stage: str | None
+) -> Found:
+    """Return the version that an id or a label names; AWSCURRENT's without either.
 
     Raises:
         StageNotFoundError, VersionNotFoundError: no such version has a value.
@@ -113,8 +108,7 @@ def read_value(
         )
     if version_id and stage and stages.get(stage) != version_id:
         raise StageVersionMismatchError
-    value = open_value(keyring, secret, version)
-    return Read(version=version, value=value, stages=labels.of_version(stages, wanted))
+    return Found(secret=secret, version=version, stages=labels.of_version(stages, wanted))
 
 
 def open_value(keyring: Keyring, secret: Secret, version: Version) -> SecretValue:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 import sqlite3
+import threading
 from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -47,6 +48,9 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._readers = _open(path, "BEGIN DEFERRED", connections_max=_READERS_MAX)
         self._writers = _open(path, "BEGIN IMMEDIATE", connections_max=1)
+        self._path = path
+        self._stamp_lock = threading.Lock()
+        self._stamp_connection: sqlite3.Connection | None = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -60,8 +64,23 @@ class Database:
         with self._writers.begin() as connection:
             yield connection
 
+    def stamp(self) -> int:
+        """Return a number that differs from an earlier one if anything was committed between."""
+        # One connection for all: the numbers of different connections can't be compared.
+        with self._stamp_lock:
+            if self._stamp_connection is None:
+                self._stamp_connection = sqlite3.connect(
+                    self._path, isolation_level=None, check_same_thread=False
+                )
+            (number,) = self._stamp_connection.execute("PRAGMA data_version").fetchone()
+        return int(number)
+
     def close(self) -> None:
         """Close every connection. The last one folds the write-ahead log into the file."""
+        with self._stamp_lock:
+            if self._stamp_connection is not None:
+                self._stamp_connection.close()
+                self._stamp_connection = None
         self._readers.dispose()
         self._writers.dispose()
 

@@ -10,7 +10,9 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, Table, insert, select, update
 
+from keyturn.store.database import Database
 from keyturn.store.metadata import metadata
+from keyturn.store.read_cache import ReadCache
 
 # There is one row. The first change of all makes it.
 _ROW: Final = 1
@@ -32,6 +34,22 @@ def current(connection: Connection) -> int:
     """Return the revision of what this connection sees."""
     revision: int | None = connection.execute(_CURRENT).scalar_one_or_none()
     return 0 if revision is None else revision
+
+
+class RevisionReader:
+    """Tells the current revision, without asking the tables as long as nothing was written."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cache: ReadCache[None, int] = ReadCache(database, entries_max=1)
+
+    def get(self) -> int:
+        """Return the revision of everything that is committed."""
+        return self._cache.get(None, self._read)
+
+    def _read(self) -> int:
+        with self._database.read() as connection:
+            return current(connection)
 
 
 def advance(connection: Connection) -> None:

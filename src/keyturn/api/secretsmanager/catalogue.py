@@ -10,7 +10,12 @@ from typing import Any
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.operation import Output
 from keyturn.api.secretsmanager.pages import Page, page_of, read_page
-from keyturn.api.secretsmanager.values import alive, optional_value, required_token
+from keyturn.api.secretsmanager.values import (
+    alive,
+    optional_value,
+    refuse_unserved,
+    required_token,
+)
 from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.secret import RotationSettings, Secret, Version
@@ -32,6 +37,7 @@ class Catalogue:
         self._authority = authority
 
     def create_secret(self, call: AuthorisedCall) -> Output:
+        refuse_unserved(call.params, "AddReplicaRegions", "CrossAccountPrimaryARN", "Type")
         new = _new_secret(call)
         if new.tags is not None:
             resource = names.secret_arn(call.region, call.account, new.name, "??????")
@@ -54,6 +60,7 @@ class Catalogue:
         }
 
     def list_secrets(self, call: AuthorisedCall) -> Output:
+        refuse_unserved(call.params, "Filters", "SortBy", "SortOrder")
         page = read_page(self._keyring, call.params, "ListSecrets")
         with self._database.read() as connection:
             found = rows.page(

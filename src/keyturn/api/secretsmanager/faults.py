@@ -73,6 +73,7 @@ _PLAIN: dict[type[ServiceError], tuple[str, str]] = {
         _LIMIT,
         f"A secret can't have more than {TAGS_PER_SECRET_MAX} tags.",
     ),
+    refusals.TagKeyMissingError: (_PARAMETER, "Every tag must have a key."),
     refusals.ReservedTagError: (
         _PARAMETER,
         "Tag keys that begin with aws: are reserved for AWS use.",
@@ -120,6 +121,8 @@ def _with_names(error: ServiceError) -> Fault | None:
             return _value_not_found(f"staging label: {stage}")
         case refusals.VersionNotFoundError() | refusals.UnknownVersionError():
             return _value_not_found(f"VersionId: {error.version_id}")
+        case refusals.MemberNotServedError(member=member):
+            return Fault(_PARAMETER, f"Keyturn doesn't serve {member} in this operation.")
         case refusals.NameTakenError(name=name):
             text = f"The operation failed because the secret {name} already exists."
             return Fault(_EXISTS, text)

@@ -13,7 +13,9 @@ from keyturn.api.secretsmanager.values import Values
 from keyturn.secrets import lookup, names
 from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.store.database import Database
+from keyturn.store.read_cache import ReadCache
 
+RESOURCES_CACHED_MAX = 10_000
 _SERVICE = "secretsmanager"
 
 
@@ -46,14 +48,19 @@ def _on(name: str, resource: ResourceOf, handler: Handler, *, is_quick: bool = F
 
 
 def _secret_of(database: Database) -> ResourceOf:
-    def resource(call: AuthenticatedCall) -> Resource:
-        asked = call.params["SecretId"]
+    known: ReadCache[tuple[str, str, str], Resource] = ReadCache(database, RESOURCES_CACHED_MAX)
+
+    def read(call: AuthenticatedCall, asked: str) -> Resource:
         with database.read() as connection:
             try:
                 secret = lookup.find(connection, call.account, call.region, asked)
             except SecretNotFoundError:
                 return Resource(_arn_of_nothing(call, asked))
         return Resource(secret.arn, secret.resource_policy)
+
+    def resource(call: AuthenticatedCall) -> Resource:
+        asked = call.params["SecretId"]
+        return known.get((call.account, call.region, asked), lambda: read(call, asked))
 
     return resource
 

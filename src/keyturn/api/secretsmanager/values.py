@@ -5,7 +5,7 @@ AWS: API reference, GetSecretValue, PutSecretValue, UpdateSecret, UpdateSecretVe
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.operation import Output
@@ -14,9 +14,17 @@ from keyturn.model.plaintext import Plaintext
 from keyturn.model.secret import Secret, SecretValue
 from keyturn.rotation import plan
 from keyturn.secrets import lookup, versions
-from keyturn.secrets.refusals import TokenMissingError, TwoValuesError, ValueMissingError
+from keyturn.secrets.refusals import (
+    MemberNotServedError,
+    TokenMissingError,
+    TwoValuesError,
+    ValueMissingError,
+)
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection, Database
+from keyturn.store.read_cache import ReadCache
+
+VERSIONS_CACHED_MAX: Final = 10_000
 
 
 class Values:
@@ -25,26 +33,22 @@ class Values:
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
+        # Versions are kept sealed: each read opens its own.
+        self._found: ReadCache[tuple[str | None, ...], versions.Found] = ReadCache(
+            database, VERSIONS_CACHED_MAX
+        )
 
     def get_secret_value(self, call: AuthorisedCall) -> Output:
-        params = call.params
-        with self._database.read() as connection:
-            secret = alive(connection, call)
-            read = versions.read_value(
-                connection,
-                self._keyring,
-                secret,
-                version_id=params.get("VersionId"),
-                stage=params.get("VersionStage"),
-            )
-        self._note_access(secret, read, call.received_at)
+        found = self._find(call)
+        value = versions.open_value(self._keyring, found.secret, found.version)
+        self._note_access(found, call.received_at)
         return {
-            "ARN": secret.arn,
-            "Name": secret.name,
-            "VersionId": read.version.version_id,
-            **value_members(read.value),
-            "VersionStages": read.stages,
-            "CreatedDate": read.version.created_at,
+            "ARN": found.secret.arn,
+            "Name": found.secret.name,
+            "VersionId": found.version.version_id,
+            **value_members(value),
+            "VersionStages": found.stages,
+            "CreatedDate": found.version.created_at,
         }
 
     def put_secret_value(self, call: AuthorisedCall) -> Output:
@@ -104,18 +108,38 @@ class Values:
             plan.plan_next(connection, secret.id, now, has_rotated=True)
         return stored
 
-    def _note_access(self, secret: Secret, read: versions.Read, now: datetime) -> None:
+    def _find(self, call: AuthorisedCall) -> versions.Found:
+        asked = (call.params["SecretId"], *map(call.params.get, ("VersionId", "VersionStage")))
+        return self._found.get((call.account, call.region, *asked), lambda: self._read(call))
+
+    def _read(self, call: AuthorisedCall) -> versions.Found:
+        with self._database.read() as connection:
+            return versions.find_value(
+                connection,
+                alive(connection, call),
+                version_id=call.params.get("VersionId"),
+                stage=call.params.get("VersionStage"),
+            )
+
+    def _note_access(self, found: versions.Found, now: datetime) -> None:
         # AWS keeps the day, not the moment; so a value that is read all day is noted once.
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        if secret.last_accessed_at == day and read.version.last_accessed_at == day:
+        if found.secret.last_accessed_at == found.version.last_accessed_at == day:
             return
         with self._database.write() as connection:
-            rows.mark_accessed(connection, secret.id, read.version.version_id, day)
+            rows.mark_accessed(connection, found.secret.id, found.version.version_id, day)
 
 
 def alive(connection: Connection, call: AuthorisedCall) -> Secret:
     """Return the secret that the call names, unless it is scheduled for deletion."""
     return lookup.find_alive(connection, call.account, call.region, call.params["SecretId"])
+
+
+def refuse_unserved(params: Mapping[str, Any], *members: str) -> None:
+    """Refuse members that would otherwise be left out without a word."""
+    for member in members:
+        if member in params:
+            raise MemberNotServedError(member)
 
 
 def required_token(params: Mapping[str, Any]) -> str:

@@ -5,199 +5,142 @@ The rules, which every caller may rely on:
 * All conditions of a statement must hold; of one condition's values one is enough (for a negated
   operator, none may match).
 * A key that the request doesn't have fails the condition, unless the operator ends in ``IfExists``
-  or is negated. Keys aren't case-sensitive.
-* ``ForAllValues:`` holds for a key without values, ``ForAnyValue:`` doesn't.
-* A value with a policy variable (``${...}``) can't be compared: it makes an Allow not apply, and a
-  Deny apply.
+  or is negated. Neither keys nor operators are case-sensitive.
+* ``ForAllValues:`` holds for a key without values, ``ForAnyValue:`` doesn't. Without either, a key
+  with several values can't be compared.
+* What can't be compared neither holds nor fails: it makes an Allow not apply, and a Deny apply. So
+  does a policy variable without a value.
 
-AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
+and https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from ipaddress import ip_address, ip_network
-from typing import Any, Final, Literal
+import re
+from typing import Final, Literal
 
-from keyturn.iam.policy.match import matcher
+from keyturn.iam.policy.match import Matcher
+from keyturn.iam.policy.operators import OPERATORS, Compile, Operator, to_boolean
+from keyturn.iam.policy.variables import expanded, has_variables
 
 Context = Mapping[str, tuple[str, ...]]
 """From a condition key in lower case to its values."""
 
+Condition = Callable[[Context], bool | None]
+"""Whether a condition holds; None when that can't be told."""
+
 Quantifier = Literal["one", "all", "any"]
-Compare = Callable[[str, str], bool]
-"""Whether the policy's value (first) matches the request's (second)."""
+
+_NAME: Final = re.compile(r"(?:(forallvalues|foranyvalue):)?([a-z]+?)(ifexists)?")
+_QUANTIFIERS: Final[Mapping[str | None, Quantifier]] = {
+    None: "one",
+    "forallvalues": "all",
+    "foranyvalue": "any",
+}
+_OPERATORS: Final = {name.lower(): operator for name, operator in OPERATORS.items()}
 
 
 class UnknownOperatorError(ValueError):
     """A condition operator that isn't known."""
 
-    def __init__(self, operator: str) -> None:
-        super().__init__(operator)
-        self.operator = operator
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One operator on one key."""
+class Comparison:
+    """One operator on one key.
+
+    Attributes:
+        tests: one for each value that is the same in every request.
+        templates: the values with policy variables.
+        without_key: what a request without the key gets.
+    """
 
     key: str
-    values: tuple[str, ...]
-    compare: Compare
-    quantifier: Quantifier
+    tests: tuple[Matcher, ...]
+    templates: tuple[str, ...]
+    compile: Compile
     is_negated: bool
-    is_if_exists: bool
-    is_null_test: bool
+    quantifier: Quantifier
+    without_key: bool
 
-    @property
-    def is_comparable(self) -> bool:
-        """Whether every value can be compared as it stands."""
-        return not any("${" in value for value in self.values)
-
-    def holds(self, context: Context) -> bool:
-        """Return whether the request's circumstances are those that are named."""
+    def __call__(self, context: Context) -> bool | None:
         present = context.get(self.key)
-        if self.is_null_test:
-            return (present is None) is (self.values[0] == "true")
         if not present:
-            return self._holds_without_key()
-        verdicts = [self._matches(value) is not self.is_negated for value in present]
-        if self.quantifier == "any":
-            return any(verdicts)
-        return all(verdicts)
+            return self.without_key
+        if self.quantifier == "one" and len(present) > 1:
+            return None
+        try:
+            tests = self._tests_in(context)
+            verdicts = [self._admits(value, tests) for value in present]
+        except ValueError:
+            return None
+        return any(verdicts) if self.quantifier == "any" else all(verdicts)
 
-    def _matches(self, value: str) -> bool:
-        return any(self.compare(wanted, value) for wanted in self.values)
+    def _tests_in(self, context: Context) -> tuple[Matcher, ...]:
+        if not self.templates:
+            return self.tests
+        patterns = [expanded(template, context) for template in self.templates]
+        return (*self.tests, *map(self.compile, patterns))
 
-    def _holds_without_key(self) -> bool:
-        if self.quantifier == "any":
-            return False
-        return self.is_if_exists or self.is_negated or self.quantifier == "all"
+    def _admits(self, value: str, tests: tuple[Matcher, ...]) -> bool:
+        for test in tests:
+            if test(value):
+                return not self.is_negated
+        return self.is_negated
 
 
-def read_conditions(block: Mapping[str, Any]) -> Iterator[Condition]:
-    """Yield the conditions of a statement's Condition element.
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Whether a request lacks a key: the operator ``Null``."""
+
+    key: str
+    wanted: frozenset[bool]
+
+    def __call__(self, context: Context) -> bool:
+        return (not context.get(self.key)) in self.wanted
+
+
+def read_condition(operator: str, key: str, values: Iterable[str]) -> Condition:
+    """Return one condition of a statement.
+
+    Args:
+        values: with policy variables as ``keyturn.iam.policy.variables`` has them.
 
     Raises:
-        UnknownOperatorError: an operator isn't known.
-        TypeError, ValueError: a value isn't of the operator's type.
+        UnknownOperatorError: there is no such operator.
+        ValueError: a value isn't of the operator's type.
     """
-    for operator, keys in block.items():
-        quantifier, name, is_if_exists = _taken_apart(operator)
-        if name not in _OPERATORS:
-            raise UnknownOperatorError(operator[:64])
-        if not isinstance(keys, dict):
-            raise TypeError(operator)
-        compare, is_negated = _OPERATORS[name]
-        for key, value in keys.items():
-            values = tuple(_text(item) for item in (value if isinstance(value, list) else [value]))
-            _check(compare, values)
-            yield Condition(
-                key=key.lower(),
-                values=values,
-                compare=compare,
-                quantifier=quantifier,
-                is_negated=is_negated,
-                is_if_exists=is_if_exists,
-                is_null_test=name == "null",
-            )
-
-
-def _taken_apart(operator: str) -> tuple[Quantifier, str, bool]:
     name = operator.lower()
-    quantifier: Quantifier = "one"
-    if name.startswith("forallvalues:"):
-        quantifier = "all"
-    elif name.startswith("foranyvalue:"):
-        quantifier = "any"
-    name = name.rpartition(":")[2]
-    return quantifier, name.removesuffix("ifexists"), name.endswith("ifexists")
+    if name == "null":
+        return Absence(key.lower(), frozenset(map(to_boolean, values)))
+    parts = _NAME.fullmatch(name)
+    if parts is None or parts[2] not in _OPERATORS:
+        raise UnknownOperatorError
+    return _comparison(parts, _OPERATORS[parts[2]], key, values)
 
 
-def _text(value: object) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return value
-        case int() | float():
-            return str(value)
-        case _:
-            raise TypeError(type(value).__name__)
+def _comparison(
+    parts: re.Match[str], operator: Operator, key: str, values: Iterable[str]
+) -> Comparison:
+    prefix, _, suffix = parts.groups()
+    texts = tuple(values)
+    templates = tuple(filter(has_variables, texts)) if operator.takes_variables else ()
+    return Comparison(
+        key=key.lower(),
+        tests=tuple(operator.compile(text) for text in texts if text not in templates),
+        templates=templates,
+        compile=operator.compile,
+        is_negated=operator.is_negated,
+        quantifier=_QUANTIFIERS[prefix],
+        without_key=suffix is not None or _holds_without_key(_QUANTIFIERS[prefix], operator),
+    )
 
 
-def _check(compare: Compare, values: tuple[str, ...]) -> None:
-    if not values:
-        raise ValueError("no value")
-    for value in values:
-        # A value that can't be compared with itself isn't of the operator's type.
-        if "${" not in value:
-            compare(value, value)
-
-
-def _equals(wanted: str, value: str) -> bool:
-    return wanted == value
-
-
-def _equals_ignoring_case(wanted: str, value: str) -> bool:
-    return wanted.casefold() == value.casefold()
-
-
-def _like(wanted: str, value: str) -> bool:
-    return matcher(wanted)(value)
-
-
-def _arn_like(wanted: str, value: str) -> bool:
-    # AWS: each of the six parts is matched on its own, so that * doesn't cross a colon.
-    wanted_parts, parts = wanted.split(":", 5), value.split(":", 5)
-    return len(wanted_parts) == len(parts) and all(map(_like, wanted_parts, parts))
-
-
-def _numbers(compare: Callable[[float, float], bool]) -> Compare:
-    return lambda wanted, value: compare(float(value), float(wanted))
-
-
-def _dates(compare: Callable[[datetime, datetime], bool]) -> Compare:
-    return lambda wanted, value: compare(_instant(value), _instant(wanted))
-
-
-def _instant(text: str) -> datetime:
-    # AWS: an ISO 8601 date without a zone is in UTC.
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _within(wanted: str, value: str) -> bool:
-    network, address = ip_network(wanted, strict=False), ip_address(value.partition("/")[0])
-    return network.version == address.version and address in network
-
-
-_OPERATORS: Final[Mapping[str, tuple[Compare, bool]]] = {
-    "stringequals": (_equals, False),
-    "stringnotequals": (_equals, True),
-    "stringequalsignorecase": (_equals_ignoring_case, False),
-    "stringnotequalsignorecase": (_equals_ignoring_case, True),
-    "stringlike": (_like, False),
-    "stringnotlike": (_like, True),
-    "arnequals": (_arn_like, False),
-    "arnnotequals": (_arn_like, True),
-    "arnlike": (_arn_like, False),
-    "arnnotlike": (_arn_like, True),
-    "bool": (_equals_ignoring_case, False),
-    "null": (_equals_ignoring_case, False),
-    "binaryequals": (_equals, False),
-    "numericequals": (_numbers(lambda value, wanted: value == wanted), False),
-    "numericnotequals": (_numbers(lambda value, wanted: value == wanted), True),
-    "numericlessthan": (_numbers(lambda value, wanted: value < wanted), False),
-    "numericlessthanequals": (_numbers(lambda value, wanted: value <= wanted), False),
-    "numericgreaterthan": (_numbers(lambda value, wanted: value > wanted), False),
-    "numericgreaterthanequals": (_numbers(lambda value, wanted: value >= wanted), False),
-    "dateequals": (_dates(lambda value, wanted: value == wanted), False),
-    "datenotequals": (_dates(lambda value, wanted: value == wanted), True),
-    "datelessthan": (_dates(lambda value, wanted: value < wanted), False),
-    "datelessthanequals": (_dates(lambda value, wanted: value <= wanted), False),
-    "dategreaterthan": (_dates(lambda value, wanted: value > wanted), False),
-    "dategreaterthanequals": (_dates(lambda value, wanted: value >= wanted), False),
-    "ipaddress": (_within, False),
-    "notipaddress": (_within, True),
-}
+def _holds_without_key(quantifier: Quantifier, operator: Operator) -> bool:
+    match quantifier:
+        case "one":
+            return operator.is_negated
+        case "all":
+            return True
+        case "any":
+            return False

@@ -1,83 +1,59 @@
 """Read a policy document, strictly: whatever isn't understood is refused.
 
-A policy that was stored can therefore always be evaluated. A document that slips in otherwise, and
-doesn't parse, allows nothing (``keyturn.iam.authority``).
+A policy that was stored can therefore always be evaluated. Whoever evaluates one that can't be
+read denies everything: it could have been a policy that denies, and nobody would know what.
+
+* ``Version`` decides whether ``${...}`` is a policy variable; without it, it isn't.
+* No member may be given twice, since two readers might pick different ones.
+* How long a document may be is its caller's to say.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 import json
-from typing import Any, Final, Literal
+from typing import Any, Final, NoReturn
 
-from keyturn.iam.policy.condition import Condition, UnknownOperatorError, read_conditions
-from keyturn.iam.policy.match import Matcher, matcher
-from keyturn.model.errors import InvalidInputError
+from keyturn.iam.policy.malformed import (
+    MalformedPolicyError,
+    MalformedPrincipalError,
+    NotJsonError,
+    as_list,
+    checked_object,
+    refuse_unknown,
+)
+from keyturn.iam.policy.match import matcher
+from keyturn.iam.policy.statement import Patterns, Policy, Statement
+from keyturn.iam.policy.statement_reader import Kind, StatementReader
 
-Kind = Literal["identity", "resource", "trust"]
+# What it takes to read a policy, under one name.
+__all__ = [
+    "DENY_EVERYTHING",
+    "Kind",
+    "MalformedPolicyError",
+    "MalformedPrincipalError",
+    "NotJsonError",
+    "Patterns",
+    "Policy",
+    "Statement",
+    "parse",
+]
 
-_VERSIONS: Final = ("2012-10-17", "2008-10-17")
-_DOCUMENT_MEMBERS: Final = {"Version", "Id", "Statement"}
-_STATEMENT_MEMBERS: Final = {
-    *("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource"),
-    *("Principal", "NotPrincipal", "Condition"),
-}
-_PRINCIPAL_TYPES: Final = {"AWS", "Service", "Federated", "CanonicalUser"}
+DENY_EVERYTHING: Final = Policy(
+    (
+        Statement(
+            effect="Deny",
+            actions=Patterns((matcher("*"),)),
+            resources=None,
+            principals=None,
+            conditions=(),
+        ),
+    )
+)
+"""Stands for a policy that can't be read."""
 
-
-class MalformedPolicyError(InvalidInputError):
-    """The text isn't a policy document; ``reason`` says where it goes wrong."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class NotJsonError(MalformedPolicyError):
-    """The text isn't even JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patterns:
-    """A list of patterns, and whether a text must match one of them or none."""
-
-    matchers: tuple[Matcher, ...]
-    is_negated: bool = False
-
-    def admit(self, text: str) -> bool:
-        """Return whether ``text`` is among what the element names."""
-        return any(matches(text) for matches in self.matchers) is not self.is_negated
-
-
-@dataclass(frozen=True, slots=True)
-class Principals:
-    """Whom a statement of a resource's policy is about.
-
-    Attributes:
-        named: by type (``AWS``, ``Service``, ...), the values; ``*`` is everyone.
-    """
-
-    named: Mapping[str, tuple[str, ...]]
-    is_negated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """One statement. ``resources`` is None in a trust policy: the role itself is meant."""
-
-    effect: Literal["Allow", "Deny"]
-    actions: Patterns
-    resources: Patterns | None
-    principals: Principals | None
-    conditions: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A document that was understood in full."""
-
-    statements: tuple[Statement, ...]
+_DEFAULT_VERSION: Final = "2008-10-17"
+_VERSIONS: Final = (_DEFAULT_VERSION, "2012-10-17")
+_MEMBERS: Final = frozenset({"Version", "Id", "Statement"})
 
 
 def parse(text: str, *, kind: Kind) -> Policy:
@@ -87,126 +63,48 @@ def parse(text: str, *, kind: Kind) -> Policy:
         MalformedPolicyError: it isn't one, or has an element that isn't known.
     """
     document = _json(text)
-    _refuse_unknown(document, _DOCUMENT_MEMBERS, "the policy")
-    if document.get("Version", _VERSIONS[0]) not in _VERSIONS:
-        raise MalformedPolicyError("Version must be 2012-10-17 or 2008-10-17")
-    statements = _list(document.get("Statement"))
+    refuse_unknown(document, _MEMBERS, "policy")
+    readers = _statement_readers(document, kind)
+    sids = [reader.sid for reader in readers if reader.sid]
+    if len(sids) != len(set(sids)):
+        raise MalformedPolicyError("Statement", "two have the same Sid")
+    return Policy(tuple(reader.read() for reader in readers))
+
+
+def _statement_readers(document: dict[str, Any], kind: Kind) -> list[StatementReader]:
+    version = document.get("Version", _DEFAULT_VERSION)
+    if version not in _VERSIONS:
+        raise MalformedPolicyError("Version", f"must be one of {', '.join(_VERSIONS)}")
+    statements = as_list(document.get("Statement"))
     if not statements:
-        raise MalformedPolicyError("there is no Statement")
-    return Policy(tuple(_statement(statement, kind) for statement in statements))
+        raise MalformedPolicyError("Statement", "there is none")
+    return [
+        StatementReader(
+            statement,
+            kind,
+            f"Statement[{index}]",
+            has_plain_dollars=version == _DEFAULT_VERSION,
+        )
+        for index, statement in enumerate(statements)
+    ]
 
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text, object_pairs_hook=_without_duplicates)
+        document = json.loads(
+            text, object_pairs_hook=_without_repetition, parse_constant=_refuse_constant
+        )
     except (ValueError, RecursionError):
-        raise NotJsonError("it isn't JSON") from None
-    if not isinstance(document, dict):
-        raise MalformedPolicyError("it isn't a JSON object")
-    return document
+        raise NotJsonError("policy", "isn't JSON") from None
+    return checked_object(document, "policy")
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Two readers might pick different ones.
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise MalformedPolicyError("a member is given twice")
+        raise MalformedPolicyError("policy", "a member is given twice")
     return members
 
 
-def _statement(statement: object, kind: Kind) -> Statement:
-    if not isinstance(statement, dict):
-        raise MalformedPolicyError("a Statement isn't a JSON object")
-    _refuse_unknown(statement, _STATEMENT_MEMBERS, "a Statement")
-    effect = statement.get("Effect")
-    if effect not in ("Allow", "Deny"):
-        raise MalformedPolicyError("Effect must be Allow or Deny")
-    return Statement(
-        effect=effect,
-        actions=_actions(statement),
-        resources=_resources(statement, kind),
-        principals=_principals(statement, kind),
-        conditions=_conditions(statement),
-    )
-
-
-def _actions(statement: Mapping[str, Any]) -> Patterns:
-    texts, is_negated = _either(statement, "Action", "NotAction")
-    for text in texts:
-        if text != "*" and ":" not in text:
-            raise MalformedPolicyError("an Action must name a service, as in iam:GetRole")
-    # AWS: actions aren't case-sensitive.
-    return Patterns(tuple(matcher(text.lower()) for text in texts), is_negated)
-
-
-def _resources(statement: Mapping[str, Any], kind: Kind) -> Patterns | None:
-    if kind == "trust":
-        if "Resource" in statement or "NotResource" in statement:
-            raise MalformedPolicyError("a trust policy has no Resource")
-        return None
-    texts, is_negated = _either(statement, "Resource", "NotResource")
-    for text in texts:
-        if text != "*" and not text.startswith(("arn:", "*", "?")):
-            raise MalformedPolicyError("a Resource must be an ARN or *")
-    return Patterns(tuple(matcher(text) for text in texts), is_negated)
-
-
-def _principals(statement: Mapping[str, Any], kind: Kind) -> Principals | None:
-    has_principal = "Principal" in statement or "NotPrincipal" in statement
-    if kind == "identity":
-        if has_principal:
-            raise MalformedPolicyError("an identity's policy has no Principal")
-        return None
-    if ("Principal" in statement) == ("NotPrincipal" in statement):
-        raise MalformedPolicyError("a Statement needs either Principal or NotPrincipal")
-    is_negated = "NotPrincipal" in statement
-    return Principals(_named(statement["NotPrincipal" if is_negated else "Principal"]), is_negated)
-
-
-def _named(principal: object) -> dict[str, tuple[str, ...]]:
-    if principal == "*":
-        return {"AWS": ("*",)}
-    if not isinstance(principal, dict) or not principal:
-        raise MalformedPolicyError("Principal must be * or a JSON object")
-    _refuse_unknown(principal, _PRINCIPAL_TYPES, "Principal")
-    return {name: tuple(_texts(value, "Principal")) for name, value in principal.items()}
-
-
-def _conditions(statement: Mapping[str, Any]) -> tuple[Condition, ...]:
-    block = statement.get("Condition", {})
-    if not isinstance(block, dict):
-        raise MalformedPolicyError("Condition must be a JSON object")
-    try:
-        return tuple(read_conditions(block))
-    except UnknownOperatorError as error:
-        raise MalformedPolicyError(
-            f"the condition operator {error.operator} isn't known"
-        ) from None
-    except (TypeError, ValueError):
-        raise MalformedPolicyError("a Condition has a value of the wrong type") from None
-
-
-def _either(statement: Mapping[str, Any], name: str, negated: str) -> tuple[list[str], bool]:
-    if (name in statement) == (negated in statement):
-        raise MalformedPolicyError(f"a Statement needs either {name} or {negated}")
-    is_negated = negated in statement
-    return _texts(statement[negated if is_negated else name], name), is_negated
-
-
-def _texts(value: object, name: str) -> list[str]:
-    texts = _list(value)
-    if not texts or not all(isinstance(text, str) and text for text in texts):
-        raise MalformedPolicyError(f"{name} must be a text or a list of texts")
-    return texts
-
-
-def _list(value: object) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _refuse_unknown(members: Iterable[str], known: set[str], where: str) -> None:
-    for name in members:
-        if name not in known:
-            raise MalformedPolicyError(f"{where} has an element that isn't known: {name[:64]}")
+def _refuse_constant(_name: str) -> NoReturn:
+    raise ValueError("JSON has no such number")

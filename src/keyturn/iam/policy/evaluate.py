@@ -7,20 +7,31 @@ The rules, which every caller may rely on:
   must allow.
 * A service (``lambda.amazonaws.com``) has no policies of its own: only a resource can allow it.
 * The principal ``arn:aws:iam::123456789012:root``, or the bare account, hands the decision to that
-  account's own policies: by itself it allows nobody of the resource's account.
+  account's own policies: by itself it allows nobody of the resource's account. To deny it is to
+  deny everybody in the account.
+* An account's root needs no policies of its own.
+* ``NotPrincipal`` spares only those whose every name it has: the session's, its role's and its
+  account's.
 * Whatever can't be decided, such as a value of the wrong type, makes an Allow not apply and a Deny
   apply.
+
+It knows no permissions boundaries, session policies or service control policies: who takes one in
+must refuse it. Who may take on a role is ``keyturn.iam.trust``'s.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Literal
+from enum import Enum, IntEnum, auto
+import re
+from typing import Final, Literal
 
 from keyturn.iam.policy.condition import Context
-from keyturn.iam.policy.document import Policy, Principals, Statement
+from keyturn.iam.policy.principals import Principals
+from keyturn.iam.policy.statement import Policy, Statement
+
+_ROOT: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:root")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +48,11 @@ class Asker:
     kind: Literal["AWS", "Service"]
     names: tuple[str, ...]
     account: str
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it is an account's root, which may do everything in its account."""
+        return self.kind == "AWS" and any(map(_ROOT.fullmatch, self.names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +109,16 @@ class Decision:
                 return f"because no resource-based policy allows the {self.action} action"
 
 
+class Voice(IntEnum):
+    """What policies say to a question. The greatest counts."""
+
+    SILENT = 0
+    #: The asker's account is allowed, which leaves it to the account's own policies.
+    DELEGATES = 1
+    ALLOWS = 2
+    DENIES = 3
+
+
 def decide(
     question: Question,
     *,
@@ -100,78 +126,79 @@ def decide(
     resource_policy: Policy | None = None,
 ) -> Decision:
     """Return whether the policies allow what is asked."""
-    identity = _effects(question, identity_policies)
-    resource = _effects(question, () if resource_policy is None else (resource_policy,))
+    identity = _voice(identity_policies, question)
+    if identity is Voice.DENIES:
+        return Decision(Verdict.DENIED_BY_IDENTITY_POLICY, question.action)
+    resource = _voice(() if resource_policy is None else (resource_policy,), question)
+    if resource is Voice.DENIES:
+        return Decision(Verdict.DENIED_BY_RESOURCE_POLICY, question.action)
+    if identity is Voice.SILENT and question.asker.is_root:
+        identity = Voice.ALLOWS
     return Decision(_verdict(question, identity, resource), question.action)
 
 
-def _verdict(question: Question, identity: set[str], resource: set[str]) -> Verdict:
-    if "Deny" in identity:
-        return Verdict.DENIED_BY_IDENTITY_POLICY
-    if "Deny" in resource:
-        return Verdict.DENIED_BY_RESOURCE_POLICY
-    allows = ("Allow" in identity, "Allow" in resource)
+def _verdict(question: Question, identity: Voice, resource: Voice) -> Verdict:
+    is_own_account = question.asker.account == question.resource_account
     if question.asker.kind == "Service":
-        is_allowed = allows[1]
-    elif question.asker.account == question.resource_account:
-        is_allowed = any(allows)
+        is_allowed = resource is Voice.ALLOWS
+    elif is_own_account:
+        is_allowed = Voice.ALLOWS in (identity, resource)
     else:
-        is_allowed = all(allows)
+        is_allowed = identity is Voice.ALLOWS and resource is not Voice.SILENT
     if is_allowed:
         return Verdict.ALLOWED
-    lacks_identity = question.asker.kind == "AWS" and not allows[0]
-    if lacks_identity:
-        return Verdict.NOT_ALLOWED_BY_IDENTITY_POLICY
-    return Verdict.NOT_ALLOWED_BY_RESOURCE_POLICY
+    if question.asker.kind == "Service" or identity is Voice.ALLOWS:
+        return Verdict.NOT_ALLOWED_BY_RESOURCE_POLICY
+    return Verdict.NOT_ALLOWED_BY_IDENTITY_POLICY
 
 
-def _effects(question: Question, policies: Iterable[Policy]) -> set[str]:
-    return {
-        statement.effect
+def _voice(policies: Iterable[Policy], question: Question) -> Voice:
+    action = question.action.lower()
+    voices = [
+        _voice_of(statement, question)
         for policy in policies
         for statement in policy.statements
-        if _applies(statement, question)
-    }
+        if statement.actions.admit(action)
+    ]
+    return max(voices, default=Voice.SILENT)
 
 
-def _applies(statement: Statement, question: Question) -> bool:
-    if not statement.actions.admit(question.action.lower()):
-        return False
-    if statement.resources is not None and not statement.resources.admit(question.resource):
-        return False
-    if statement.principals is not None and not _names(statement, statement.principals, question):
-        return False
-    return _conditions_hold(statement, question.context)
+def _voice_of(statement: Statement, question: Question) -> Voice:
+    named = _naming(statement.principals, question.asker)
+    if named is Voice.SILENT:
+        return Voice.SILENT
+    applies = _applies(statement, question)
+    if statement.effect == "Deny":
+        return Voice.SILENT if applies is False else Voice.DENIES
+    return named if applies else Voice.SILENT
 
 
-def _conditions_hold(statement: Statement, context: Context) -> bool:
-    is_deny = statement.effect == "Deny"
-    for condition in statement.conditions:
-        try:
-            holds = condition.holds(context) if condition.is_comparable else is_deny
-        except ValueError:
-            holds = is_deny
-        if not holds:
+def _applies(statement: Statement, question: Question) -> bool | None:
+    """Return whether resource and conditions are those of the question; None if unknown."""
+    is_told = True
+    if statement.resources is not None:
+        admits = statement.resources.admit(question.resource, question.context)
+        if admits is False:
             return False
-    return True
+        is_told = admits is not None
+    for condition in statement.conditions:
+        holds = condition(question.context)
+        if holds is False:
+            return False
+        is_told = is_told and holds is not None
+    return True if is_told else None
 
 
-def _names(statement: Statement, principals: Principals, question: Question) -> bool:
-    asker = question.asker
-    wanted: Mapping[str, tuple[str, ...]] = principals.named
-    is_named = any(
-        _means(value, asker, question, is_deny=statement.effect == "Deny")
-        for value in wanted.get(asker.kind, ())
-    )
-    everyone = "*" in wanted.get("AWS", ())
-    return (is_named or everyone) is not principals.is_negated
-
-
-def _means(value: str, asker: Asker, question: Question, *, is_deny: bool) -> bool:
-    if value in asker.names:
-        return True
-    if asker.kind == "Service":
-        return value == "*"
-    is_account = value in (asker.account, f"arn:aws:iam::{asker.account}:root")
-    # To allow an account of one's own means to leave it to that account's identity policies.
-    return is_account and (is_deny or asker.account != question.resource_account)
+def _naming(principals: Principals | None, asker: Asker) -> Voice:
+    """Return what an Allow for these principals says to the asker."""
+    if principals is None or (principals.is_everyone and not principals.is_negated):
+        return Voice.ALLOWS
+    is_service = asker.kind == "Service"
+    named = principals.services if is_service else principals.identities
+    if principals.is_negated:
+        names = asker.names if is_service else (*asker.names, asker.account)
+        is_spared = principals.is_everyone or named.issuperset(names)
+        return Voice.SILENT if is_spared else Voice.ALLOWS
+    if not named.isdisjoint(asker.names):
+        return Voice.ALLOWS
+    return Voice.DELEGATES if asker.account in named else Voice.SILENT
