@@ -67,12 +67,12 @@ def serve(settings: Settings) -> None:
         endpoint = _endpoint(settings.host, listening)
         data_dir.describe(endpoint=endpoint, account=settings.account)
         _announce(endpoint, data_dir)
-        mains = {
+        api = {
             f"api-{number}": partial(_run_api, data_dir, listening)
             for number in range(settings.api_processes or os.cpu_count() or 1)
         }
-        mains[_ENGINE] = partial(_run_engine, data_dir, endpoint)
-        Supervisor(mains).run()
+        # The engine's functions call the API: it stops first.
+        Supervisor([api, {_ENGINE: partial(_run_engine, data_dir, endpoint)}]).run()
 
 
 def administrator_environment(path: Path) -> dict[str, str]:

@@ -91,3 +91,26 @@ def test_an_api_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
         )
 
         secrets.create_secret(Name="db", SecretString="first")
+
+
+def test_a_step_under_way_when_the_server_is_told_to_stop_is_finished_first(
+    tmp_path: Path,
+) -> None:
+    function = RotationFunction(tmp_path / "function")
+    function.hold("setSecret")
+    server = KeyturnServer.launch(tmp_path / "data")
+    secrets, token = begin_rotation(server, function)
+    until(lambda: len(function.steps()) == 2, "setSecret begins")
+
+    server.process.send_signal(signal.SIGTERM)
+    function.let_go("setSecret")
+    exit_code = server.stop()
+
+    assert exit_code == 0
+    assert function.target_password()
+    with KeyturnServer.start(tmp_path / "data") as again:
+        secrets = client(again.environment(), "secretsmanager")
+        until(lambda: is_rotated(secrets, token), "the rotation completes")
+        assert {noted["token"] for noted in function.steps()} == {token}
+        value = secrets.get_secret_value(SecretId="db")["SecretString"]
+        assert value == function.target_password()

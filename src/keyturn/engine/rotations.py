@@ -51,6 +51,7 @@ class RotationJob:
     def stop(self, seconds: float) -> bool:
         """Take up nothing more; return whether every runner was done within ``seconds``."""
         self._is_stopping.set()
+        self._runner.stop()
         self._wake.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
         return all(_is_done(future, seconds) for future in tuple(self._running))

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 import json
+import threading
 from typing import Final
 
 import structlog
@@ -78,6 +79,11 @@ class Runner:
         self._gate = gate
         self._clock = clock
         self._owner = owner
+        self._is_stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Have rotations under way end with the step that they are at; the next engine goes on."""
+        self._is_stopping.set()
 
     def run_next(self) -> bool:
         """Run the longest-due rotation until it ends or waits; False if none is due."""
@@ -148,6 +154,11 @@ class Runner:
             move = next_move(begun.position, outcome, now=now, retry_until=rotation.retry_until)
             position = transition.follow(connection, rotation, secret, begun.position, move, now)
             if position is None:
+                return None
+            if self._is_stopping.is_set():
+                rotations.hand_over(
+                    connection, rotation, step=position.step, attempt=position.attempt, now=now
+                )
                 return None
             return self._begin(connection, rotation, secret, position)
 

@@ -7,7 +7,8 @@ takes too long. Should the supervisor itself be killed, the kernel ends its chil
 PR_SET_PDEATHSIG), so that no half of a server is left behind.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 import ctypes
 from dataclasses import dataclass
 import os
@@ -29,6 +30,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 
 Main = Callable[[], None]
+Group = Mapping[str, Main]
 
 
 @dataclass(slots=True)
@@ -39,10 +41,14 @@ class _Child:
 
 
 class Supervisor:
-    """Runs each of ``mains`` in a process of its own until told to stop."""
+    """Runs each main of each group in a process of its own until told to stop.
 
-    def __init__(self, mains: Mapping[str, Main]) -> None:
-        self._mains = mains
+    Groups are started in their order and stopped in the opposite one, each when the one behind it
+    is gone: what a later group needs, an earlier one still gives while it finishes.
+    """
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self._groups = groups
         self._children: dict[int, _Child] = {}
         self._is_stopping = False
 
@@ -51,8 +57,9 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
-        for name, main in self._mains.items():
-            self._start(name, main)
+        for group in self._groups:
+            for name, main in group.items():
+                self._start(name, main)
         while self._children:
             self._reap()
 
@@ -62,11 +69,17 @@ class Supervisor:
         if pid == 0:
             _run_child(name, main)
         self._children[pid] = _Child(name, main, started_at)
+        if self._is_stopping:
+            # The signal came while this one was being started, and missed it.
+            self._stop_last_group()
 
     def _reap(self) -> None:
         pid, status = os.wait()
         child = self._children.pop(pid, None)
-        if child is None or self._is_stopping:
+        if child is None:
+            return
+        if self._is_stopping:
+            self._stop_last_group()
             return
         _log.error("process died; starting it again", process=child.name, status=status)
         self._pause_for_young(child)
@@ -82,22 +95,31 @@ class Supervisor:
         if not self._is_stopping:
             self._is_stopping = True
             signal.alarm(STOP_SECONDS_MAX)
-            self._signal_children(signal.SIGTERM)
+            self._stop_last_group()
+
+    def _stop_last_group(self) -> None:
+        running = {child.name for child in self._children.values()}
+        for group in reversed(self._groups):
+            if running & group.keys():
+                self._signal(signal.SIGTERM, group)
+                return
 
     def _kill(self, _number: int, _frame: FrameType | None) -> None:
-        self._signal_children(signal.SIGKILL)
+        for group in self._groups:
+            self._signal(signal.SIGKILL, group)
 
-    def _signal_children(self, number: signal.Signals) -> None:
-        for pid in self._children:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
+    def _signal(self, number: signal.Signals, group: Group) -> None:
+        for pid, child in self._children.items():
+            if child.name in group:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
 
 def _run_child(name: str, main: Main) -> NoReturn:
     status = 1
     try:
+        # Ctrl-C at a terminal is meant for the supervisor, which stops the others in their order.
+        os.setpgrp()
         _die_with_parent()
         _take_name(name)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):

@@ -293,6 +293,25 @@ def postpone(
     )
 
 
+def hand_over(
+    connection: Connection, rotation: Rotation, *, step: Step, attempt: int, now: datetime
+) -> None:
+    """Let go of the rotation between two steps: whoever comes first begins at ``step``.
+
+    Raises:
+        LeaseLostError: somebody else has claimed the rotation.
+    """
+    _write_fenced(
+        connection,
+        rotation,
+        step=step.value,
+        attempt=attempt,
+        due_at=to_epoch_ms(now),
+        lease_owner=None,
+        lease_until=None,
+    )
+
+
 def end(
     connection: Connection,
     rotation: Rotation,
