@@ -66,13 +66,16 @@ def serve(settings: Settings) -> None:
         listening = listen(settings.host, settings.port)
         endpoint = _endpoint(settings.host, listening)
         data_dir.describe(endpoint=endpoint, account=settings.account)
-        _announce(endpoint, data_dir)
         api = {
             f"api-{number}": partial(_run_api, data_dir, listening)
             for number in range(settings.api_processes or os.cpu_count() or 1)
         }
         # The engine's functions call the API: it stops first.
-        Supervisor([api, {_ENGINE: partial(_run_engine, data_dir, endpoint)}]).run()
+        supervisor = Supervisor([api, {_ENGINE: partial(_run_engine, data_dir, endpoint)}])
+        # Whoever reads that the server is there may stop it at once.
+        supervisor.heed_signals()
+        _announce(endpoint, data_dir)
+        supervisor.run()
 
 
 def administrator_environment(path: Path) -> dict[str, str]:

@@ -16,8 +16,10 @@ pytestmark = pytest.mark.server
 NAME_REFUSED = (
     400,
     "ValidationException",
-    "Invalid name. Must be a valid name containing alphanumeric characters, or any of the "
-    "following: -/_+=.@!",
+    (
+        "Invalid name. Must be a valid name containing alphanumeric characters, or any of the "
+        "following: -/_+=.@!"
+    ),
 )
 TOKEN_WANTED = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
 
@@ -85,8 +87,10 @@ def test_missing_name_is_refused_as_a_null_member(api: LiveApi) -> None:
     assert api.post("CreateSecret", {"ClientRequestToken": token()}).refusal == (
         400,
         "ValidationException",
-        "1 validation error detected: Value null at 'name' failed to satisfy constraint: Member "
-        "must not be null",
+        (
+            "1 validation error detected: Value null at 'name' failed to satisfy constraint: Member "
+            "must not be null"
+        ),
     )
 
 
@@ -134,8 +138,10 @@ def test_same_token_with_another_value_is_a_conflict(api: LiveApi) -> None:
     assert refused == (
         400,
         "ResourceExistsException",
-        f"You can't use ClientRequestToken {request_token} because that value is already in use "
-        f"for a version of secret {arn}.",
+        (
+            f"You can't use ClientRequestToken {request_token} because that value is already in use "
+            f"for a version of secret {arn}."
+        ),
     )
 
 
@@ -173,8 +179,10 @@ def test_two_values_are_refused(api: LiveApi) -> None:
     assert refusal(api.secrets.create_secret, Name="a", SecretString="x", SecretBinary=b"y") == (
         400,
         "InvalidParameterException",
-        "You can't specify both a binary secret value and a string secret value in the same "
-        "secret.",
+        (
+            "You can't specify both a binary secret value and a string secret value in the same "
+            "secret."
+        ),
     )
 
 
@@ -249,6 +257,25 @@ def test_name_that_is_scheduled_for_deletion_is_refused(api: LiveApi) -> None:
     assert refusal(api.secrets.create_secret, Name="gone", SecretString="x") == (
         400,
         "InvalidRequestException",
-        "You can't create this secret because a secret with this name is already scheduled for "
-        "deletion.",
+        (
+            "You can't create this secret because a secret with this name is already scheduled for "
+            "deletion."
+        ),
     )
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("AddReplicaRegions", [{"Region": "eu-west-1"}]), ("Type", "SalesforceClientSecret")],
+)
+def test_what_is_not_served_is_refused_rather_than_ignored(
+    api: LiveApi, member: str, value: object
+) -> None:
+    answer = api.post("CreateSecret", {"Name": "a", "ClientRequestToken": token(), member: value})
+
+    assert answer.refusal == (
+        400,
+        "InvalidParameterException",
+        f"Keyturn doesn't serve {member} in this operation.",
+    )
+    assert api.secrets.list_secrets()["SecretList"] == []

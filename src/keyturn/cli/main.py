@@ -24,7 +24,7 @@ app.command("env")(environment.env)
 app.add_typer(function.app, name="function")
 
 
-def _show_version(*, is_wanted: bool) -> None:
+def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - Typer passes the option's value
     if is_wanted:
         typer.echo(f"keyturn {__version__}")
         raise typer.Exit
@@ -33,13 +33,14 @@ def _show_version(*, is_wanted: bool) -> None:
 @app.callback()
 def root(
     *,
-    version: Annotated[
+    _version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version and exit.", is_eager=True),
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+        ),
     ] = False,
 ) -> None:
     """A secrets manager that speaks AWS's API and rotates credentials for real."""
-    _show_version(is_wanted=version)
 
 
 def main() -> None:

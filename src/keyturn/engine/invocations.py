@@ -1,20 +1,34 @@
-"""The job that takes invocations from the API processes, over a Unix socket."""
+"""The job that takes invocations from the API processes, over a Unix socket.
+
+The socket is its owner's alone, from the moment that it exists. An invocation that our own code
+fails breaks its connection off, and is logged; the others go on.
+"""
 
 import os
 from pathlib import Path
 import socket
 import socketserver
 import threading
+from typing import Final
 
 import msgspec
 import structlog
 from typing_extensions import override
 
 from keyturn.functions.invocation import Invoker
-from keyturn.functions.remote import InvokeAnswer, InvokeRequest, receive_frame, send_frame
+from keyturn.functions.remote import (
+    ANSWER_SECONDS_MAX,
+    InvokeAnswer,
+    InvokeRequest,
+    receive_frame,
+    refusal_of,
+    send_frame,
+)
 from keyturn.model.errors import ServiceError
 
 _log = structlog.get_logger(__name__)
+
+_OWNER_ONLY: Final = 0o177
 
 
 class InvocationServer:
@@ -22,7 +36,7 @@ class InvocationServer:
 
     def __init__(self, path: Path, invoker: Invoker) -> None:
         path.unlink(missing_ok=True)
-        mask = os.umask(0o177)
+        mask = os.umask(_OWNER_ONLY)
         try:
             self._server = _Server(str(path), invoker)
         finally:
@@ -46,6 +60,10 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         super().__init__(path, _Connection)
         self.invoker = invoker
 
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        _log.exception("an invocation failed")
+
 
 class _Connection(socketserver.BaseRequestHandler):
     server: _Server
@@ -54,11 +72,12 @@ class _Connection(socketserver.BaseRequestHandler):
     @override
     def handle(self) -> None:
         """Serve one invocation."""
+        self.request.settimeout(ANSWER_SECONDS_MAX)
         try:
             frame = receive_frame(self.request)
             request = msgspec.msgpack.decode(frame, type=InvokeRequest)
             send_frame(self.request, self._answer(request))
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             # The API process is gone, and with it whoever wanted the answer.
             return
 
@@ -66,7 +85,7 @@ class _Connection(socketserver.BaseRequestHandler):
         try:
             invocation = self.server.invoker.invoke(request.function_arn, request.payload)
         except ServiceError as error:
-            return InvokeAnswer(refusal=type(error).__name__, text=str(error))
+            return refusal_of(error)
         return InvokeAnswer(
             request_id=invocation.request_id,
             function_error=invocation.function_error,

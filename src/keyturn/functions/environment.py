@@ -7,7 +7,8 @@ The rules, which every caller may rely on:
 * An invocation ends when the process answers, when it dies, or when its time is over; a process
   that didn't answer, or couldn't start, takes no other event.
 * When an environment is closed, the process is killed with everything in its session.
-* What the process prints until it answers belongs to the invocation (``keyturn.functions.output``).
+* What the process prints until it answers belongs to the invocation, within the limits of
+  ``keyturn.functions.output``.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """

@@ -1,7 +1,10 @@
 """What invoking a function gives, and the one door through which it is done."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+#: AWS: "Lambda quotas", the payload of a synchronous invocation.
+PAYLOAD_BYTES_MAX: Final = 6_291_456
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,5 +38,6 @@ class Invoker(Protocol):
         Raises:
             FunctionNotFoundError: there is no such function.
             FunctionUnavailableError: it can't be run here now; the message says why.
+            PayloadTooLargeError: the event is longer than ``PAYLOAD_BYTES_MAX``.
         """
         ...

@@ -5,8 +5,8 @@ and knows nothing of Keyturn. It gives the process what Lambda gives, and takes 
 needn't have:
 
 * it dies with the engine, so that a killed server leaves no function running;
-* it gains no rights from a program that it starts, and leaves no core file, in which a secret could
-  be found;
+* it gains no rights from a program that it starts, and leaves no core file, in which a secret
+  could be found;
 * it has as much memory, and as long files, as ``keyturn.functions.sandbox`` says;
 * it sees the function's own modules first, then those that Lambda brings (boto3), then Python's.
 

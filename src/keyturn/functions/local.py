@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 import secrets
 import time
-from typing import Final
 
 from keyturn.functions import runtime_dir, variables
 from keyturn.functions.answer import answer_of
 from keyturn.functions.code_cache import CodeCache
 from keyturn.functions.environment import Blueprint, Ending, Environment
-from keyturn.functions.invocation import Invocation
+from keyturn.functions.invocation import PAYLOAD_BYTES_MAX, Invocation
 from keyturn.functions.log_writer import LogWriter
 from keyturn.functions.permission import unqualified
 from keyturn.functions.pool import Key, Pool, Slot
@@ -38,8 +37,6 @@ from keyturn.model.function import Function
 from keyturn.model.ids import new_uuid
 from keyturn.store import functions as rows
 from keyturn.store.database import Database
-
-PAYLOAD_BYTES_MAX: Final = 6_291_456
 
 IssueSession = Callable[[str, str], variables.SessionKeys]
 """Returns a session of a role (ARN) that trusts Lambda, under a name."""

@@ -1,10 +1,10 @@
 """Function output on its way to the log: gathered for a moment, then stored together.
 
 * A write to the store costs the disk a flush; a rotation's four invocations would cost four. So
-  lines are stored every ``FLUSH_SECONDS``: what a killed engine loses is that much of its functions'
-  output, and nothing of their work.
-* When the store can't be written, lines wait and are tried again. When more than ``LINES_MAX`` wait,
-  the oldest are dropped, and the server's own log says so.
+  lines are stored every ``FLUSH_SECONDS``: what a killed engine loses is that much of its
+  functions' output, and nothing of their work.
+* When the store can't be written, lines wait and are tried again. When more than ``LINES_MAX``
+  wait, the oldest are dropped, and the server's own log says so.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
 """
@@ -22,7 +22,7 @@ from keyturn.functions.names import log_group_name
 from keyturn.model.clock import Clock
 from keyturn.model.function import Function
 from keyturn.store import logs
-from keyturn.store.database import Connection, Database
+from keyturn.store.database import Database
 
 FLUSH_SECONDS: Final = 0.1
 LINES_MAX: Final = 200_000
@@ -80,14 +80,11 @@ class LogWriter:
         self._has_lines.clear()
         with self._lock:
             lines, self._lines = self._lines, deque()
-        try:
-            self._store(lines)
-        except Exception:
-            # Whatever it is: the thread must live, and functions must not wait for their log.
-            _log.exception("function logs can't be stored; trying again")
-            self._take_back(lines)
-            return False
-        return True
+        if not lines or logs.store(self._database, _by_stream(lines), self._clock.now()):
+            return True
+        _log.error("function logs can't be stored just now; they wait", lines=len(lines))
+        self._take_back(lines)
+        return False
 
     def _take_back(self, lines: deque[Line]) -> None:
         with self._lock:
@@ -99,29 +96,19 @@ class LogWriter:
         if dropped:
             _log.error("function logs were dropped", lines=dropped)
 
-    def _store(self, lines: Iterable[Line]) -> None:
-        by_stream: dict[tuple[str, str], list[Line]] = {}
-        for line in lines:
-            by_stream.setdefault((line.function.arn, line.stream), []).append(line)
-        if by_stream:
-            with self._database.write() as connection:
-                for some in by_stream.values():
-                    self._append(connection, some)
 
-    def _append(self, connection: Connection, lines: list[Line]) -> None:
-        function, now = lines[0].function, self._clock.now()
-        group_id = _group_id(connection, function, now)
-        stream_id = logs.find_stream_id(connection, group_id, lines[0].stream)
-        if stream_id is None:
-            stream_id = logs.insert_stream(connection, group_id, lines[0].stream, now)
-        logs.append(
-            connection, group_id, stream_id, [(line.at, line.message) for line in lines], now
-        )
+def _by_stream(lines: Iterable[Line]) -> dict[logs.StreamName, list[tuple[datetime, str]]]:
+    events: dict[logs.StreamName, list[tuple[datetime, str]]] = {}
+    for line in lines:
+        events.setdefault(_stream_name(line), []).append((line.at, line.message))
+    return events
 
 
-def _group_id(connection: Connection, function: Function, now: datetime) -> int:
-    name = log_group_name(function.name)
-    group = logs.find_group(connection, function.account, function.region, name)
-    if group is not None:
-        return group.id
-    return logs.insert_group(connection, function.account, function.region, name, now)
+def _stream_name(line: Line) -> logs.StreamName:
+    function = line.function
+    return logs.StreamName(
+        account=function.account,
+        region=function.region,
+        group=log_group_name(function.name),
+        stream=line.stream,
+    )

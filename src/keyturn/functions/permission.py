@@ -3,13 +3,15 @@
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 import json
 import re
 from typing import Any, Final
 
 from keyturn.functions.refusals import (
-    PolicyNotFoundError,
+    NoPolicyError,
+    ParameterError,
+    PolicyTooLongError,
     PrincipalInvalidError,
     StatementExistsError,
     StatementNotFoundError,
@@ -24,6 +26,7 @@ from keyturn.store.database import Connection, Database
 
 SECRETS_MANAGER: Final = "secretsmanager.amazonaws.com"
 INVOKE: Final = "lambda:InvokeFunction"
+POLICY_BYTES_MAX: Final = 20_480
 
 _ACCOUNT: Final = re.compile(r"\d{12}")
 _SERVICE: Final = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
@@ -35,12 +38,17 @@ def add(connection: Connection, function: Function, request: Mapping[str, Any]) 
     Raises:
         PrincipalInvalidError: the principal can't be one.
         StatementExistsError: there is a statement of that id.
+        PolicyTooLongError: the policy would be longer than one may be.
+        ParameterError: the statement would be of a kind that isn't served.
     """
     statement_id = request["StatementId"]
-    if statement_id in rows.statements_of(connection, function.id):
+    statements = rows.statements_of(connection, function.id)
+    if statement_id in statements:
         raise StatementExistsError(statement_id)
     text = json.dumps(_statement(function, request), separators=(",", ":"))
     _check(text)
+    if len(_document([*statements.values(), text]).encode()) > POLICY_BYTES_MAX:
+        raise PolicyTooLongError(POLICY_BYTES_MAX)
     rows.insert_statement(connection, function.id, statement_id, text)
     return text
 
@@ -49,12 +57,12 @@ def remove(connection: Connection, function: Function, statement_id: str) -> Non
     """Remove a statement.
 
     Raises:
-        PolicyNotFoundError: the function has no policy.
+        NoPolicyError: the function has no policy.
         StatementNotFoundError: its policy has no such statement.
     """
     statements = rows.statements_of(connection, function.id)
     if not statements:
-        raise PolicyNotFoundError
+        raise NoPolicyError
     if statement_id not in statements:
         raise StatementNotFoundError(statement_id)
     rows.delete_statement(connection, function.id, statement_id)
@@ -63,11 +71,7 @@ def remove(connection: Connection, function: Function, statement_id: str) -> Non
 def policy_of(connection: Connection, function: Function) -> str | None:
     """Return the function's policy as a JSON text; None when it has none."""
     statements = rows.statements_of(connection, function.id)
-    if not statements:
-        return None
-    return (
-        f'{{"Version":"2012-10-17","Id":"default","Statement":[{",".join(statements.values())}]}}'
-    )
+    return _document(statements.values()) if statements else None
 
 
 class SecretsManagerGate:
@@ -102,6 +106,10 @@ def unqualified(function_arn: str) -> str:
     return function_arn.removesuffix(":$LATEST")
 
 
+def _document(statements: Iterable[str]) -> str:
+    return f'{{"Version":"2012-10-17","Id":"default","Statement":[{",".join(statements)}]}}'
+
+
 def _compiled(policy: str) -> Policy | None:
     try:
         return parse(policy, kind="resource")
@@ -118,6 +126,8 @@ def _check(statement: str) -> None:
 
 
 def _statement(function: Function, request: Mapping[str, Any]) -> dict[str, Any]:
+    if request.get("FunctionUrlAuthType") or request.get("InvokedViaFunctionUrl"):
+        raise ParameterError("Function URLs aren't served here.")
     statement: dict[str, Any] = {
         "Sid": request["StatementId"],
         "Effect": "Allow",

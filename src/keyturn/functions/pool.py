@@ -73,6 +73,7 @@ class Pool:
         self._changed = threading.Condition()
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
         self._api = RuntimeApi()
+        self._is_closed = False
 
     @contextmanager
     def environment(self, key: Key, blueprint: Callable[[], Blueprint]) -> Iterator[Slot]:
@@ -96,8 +97,12 @@ class Pool:
         self._end_all(lambda slot: now - slot.used_at > IDLE_SECONDS_MAX)
 
     def close(self) -> None:
-        """End every idle environment. Busy ones end with this process."""
+        """End every idle environment, and take no callers. Busy ones end with this process."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
         self._end_all(lambda _: True)
+        self._api.close()
 
     def _taken(self, key: Key) -> Slot | None:
         """Return an idle environment; None when a place is reserved for one to be started."""
@@ -112,10 +117,13 @@ class Pool:
 
     def _awaited(self, key: Key, deadline: float) -> "Slot | _Reserved":
         with self._changed:
-            while (found := self._found(key)) is None:
+            while not self._is_closed:
+                found = self._found(key)
+                if found is not None:
+                    return found
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise EnvironmentsBusyError(WAIT_SECONDS_MAX)
-            return found
+            raise FunctionUnavailableError("The engine is stopping. Try again shortly.")
 
     def _found(self, key: Key) -> "Slot | _Reserved | None":
         """Return one for ``key``, or a place reserved, or one that must make room for it."""
@@ -149,12 +157,13 @@ class Pool:
 
     def _give_back(self, slot: Slot) -> None:
         slot.used_at, slot.is_warm = time.monotonic(), True
-        if not slot.is_usable(slot.used_at):
-            self._end(slot)
-            return
+        is_kept = slot.is_usable(slot.used_at)
         with self._changed:
-            self._idle.append(slot)
-            self._changed.notify_all()
+            if is_kept and not self._is_closed:
+                self._idle.append(slot)
+                self._changed.notify_all()
+                return
+        self._end(slot)
 
     def _end_all(self, is_meant: Callable[[Slot], bool]) -> None:
         with self._changed:

@@ -85,6 +85,14 @@ class PackageTooLargeError(LimitError):
 class PayloadTooLargeError(LimitError):
     """The event is larger than Lambda takes."""
 
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+
+class PayloadNotJsonError(InvalidInputError):
+    """The event isn't a JSON text."""
+
 
 class StatementExistsError(ConflictError):
     """The function's policy has a statement of that id."""
@@ -95,7 +103,19 @@ class StatementExistsError(ConflictError):
 
 
 class PolicyNotFoundError(NotFoundError):
-    """The function has no policy, or no such statement."""
+    """The policy that is asked for doesn't exist: the function has none."""
+
+
+class NoPolicyError(NotFoundError):
+    """The function has no policy that a statement could be removed from."""
+
+
+class PolicyTooLongError(LimitError):
+    """The function's policy would be longer than one may be."""
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(bytes_max)
+        self.bytes_max = bytes_max
 
 
 class StatementNotFoundError(NotFoundError):

@@ -3,12 +3,13 @@
 AWS: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+import platform
 from typing import Any, Final
 
-from keyturn.functions import package, variables
-from keyturn.functions.names import FunctionRef
+from keyturn.functions import package, unserved, variables
+from keyturn.functions.names import LATEST, FunctionRef
 from keyturn.functions.refusals import (
     FunctionExistsError,
     FunctionNotFoundError,
@@ -28,19 +29,21 @@ from keyturn.store.database import Connection
 TIMEOUT_SECONDS_DEFAULT: Final = 3
 TIMEOUT_SECONDS_MAX: Final = 900
 MEMORY_MB_DEFAULT: Final = 128
+MEMORY_MB_MAX: Final = 10_240
 STORAGE_MB_DEFAULT: Final = 512
-ARCHITECTURE_DEFAULT: Final = "x86_64"
+STORAGE_MB_MAX: Final = 10_240
+#: AWS's names for processors, by Linux's.
+_ARCHITECTURES: Final = {"aarch64": "arm64"}
 
 
 def find(connection: Connection, reference: FunctionRef) -> Function:
     """Return the function.
 
     Raises:
-        FunctionNotFoundError: there is none.
-        QualifierNotServedError: a version or an alias is meant.
+        FunctionNotFoundError: there is none, or a version or an alias is meant.
     """
     function = rows.find_by_arn(connection, reference.arn)
-    if function is None or reference.qualifier not in (None, "$LATEST"):
+    if function is None or reference.qualifier not in (None, LATEST):
         raise FunctionNotFoundError(reference.asked_arn)
     return function
 
@@ -60,6 +63,7 @@ def create(
     """
     if rows.find_by_arn(connection, reference.arn) is not None:
         raise FunctionExistsError(reference.name)
+    unserved.refuse_unserved(reference.name, request)
     zipped = _zip_of(request.get("Code", {}))
     _check_package_type(request)
     own = request.get("Environment", {}).get("Variables", {})
@@ -76,9 +80,9 @@ def create(
         role_arn=request["Role"],
         description=request.get("Description", ""),
         timeout_seconds=_timeout(request.get("Timeout", TIMEOUT_SECONDS_DEFAULT)),
-        memory_mb=request.get("MemorySize", MEMORY_MB_DEFAULT),
-        storage_mb=request.get("EphemeralStorage", {}).get("Size", STORAGE_MB_DEFAULT),
-        architecture=request.get("Architectures", [ARCHITECTURE_DEFAULT])[0],
+        memory_mb=_memory(request.get("MemorySize", MEMORY_MB_DEFAULT)),
+        storage_mb=_storage(request.get("EphemeralStorage", {"Size": STORAGE_MB_DEFAULT})),
+        architecture=_architecture(request.get("Architectures")),
         code_sha256=sha256,
         code_bytes=len(zipped),
         modified_at=now,
@@ -100,6 +104,8 @@ def update_code(
         ParameterError, UnzipError, PackageTooLargeError: the code can't be used.
     """
     check_revision(function, request.get("RevisionId"))
+    unserved.refuse_unserved(function.name, request)
+    _architecture(request.get("Architectures"))
     zipped = _zip_of(request)
     if request.get("DryRun"):
         package.check(zipped)
@@ -131,6 +137,7 @@ def update_configuration(
         UnknownRuntimeError, ParameterError: it can't run so.
     """
     check_revision(function, request.get("RevisionId"))
+    unserved.refuse_unserved(function.name, request)
     changes: dict[str, Any] = {"modified_at": now, "revision_id": new_uuid()}
     for member, (column, read) in _CHANGEABLE.items():
         if member in request:
@@ -156,10 +163,13 @@ def refuse_qualifier(reference: FunctionRef) -> None:
     """Refuse a qualifier where only the function itself is meant.
 
     Raises:
-        QualifierNotServedError: one is given.
+        QualifierNotServedError: ``$LATEST``.
+        FunctionNotFoundError: a version or an alias, of which there are none.
     """
-    if reference.qualifier is not None:
+    if reference.qualifier == LATEST:
         raise QualifierNotServedError
+    if reference.qualifier is not None:
+        raise FunctionNotFoundError(reference.asked_arn)
 
 
 def _put_code(connection: Connection, zipped: bytes) -> str:
@@ -202,13 +212,39 @@ def _handler(handler: str | None) -> str:
             "Runtime and Handler are mandatory parameters for functions created "
             "with deployment packages."
         )
+    if "\0" in handler:
+        raise ParameterError("The handler can't have a NUL character.")
     return handler
 
 
 def _timeout(seconds: int) -> int:
-    if seconds > TIMEOUT_SECONDS_MAX:
-        raise ParameterError(f"Timeout can't be longer than {TIMEOUT_SECONDS_MAX} seconds.")
-    return seconds
+    return _at_most(TIMEOUT_SECONDS_MAX, "timeout", seconds)
+
+
+def _memory(megabytes: int) -> int:
+    return _at_most(MEMORY_MB_MAX, "memorySize", megabytes)
+
+
+def _storage(storage: Mapping[str, int]) -> int:
+    return _at_most(STORAGE_MB_MAX, "ephemeralStorage.size", storage["Size"])
+
+
+def _at_most(most: int, member: str, value: int) -> int:
+    # The service model's own limits are wider than Lambda's.
+    if value > most:
+        raise ParameterError(
+            f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
+            f"constraint: Member must have value less than or equal to {most}"
+        )
+    return value
+
+
+def _architecture(wanted: Sequence[str] | None) -> str:
+    machine = platform.machine()
+    here = _ARCHITECTURES.get(machine, machine)
+    if wanted is not None and wanted[0] != here:
+        raise ParameterError(f"This machine runs {here} functions, not {wanted[0]} ones.")
+    return here
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - it is the wire's value
@@ -217,9 +253,9 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - it is the wire's value
 
 _CHANGEABLE: Final[Mapping[str, tuple[str, Any]]] = {
     "Description": ("description", _as_it_is),
-    "EphemeralStorage": ("storage_mb", lambda storage: storage["Size"]),
+    "EphemeralStorage": ("storage_mb", _storage),
     "Handler": ("handler", _handler),
-    "MemorySize": ("memory_mb", _as_it_is),
+    "MemorySize": ("memory_mb", _memory),
     "Role": ("role_arn", _as_it_is),
     "Runtime": ("runtime", _runtime),
     "Timeout": ("timeout_seconds", _timeout),

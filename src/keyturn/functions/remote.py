@@ -5,6 +5,7 @@ and an answer are each one frame: four bytes of length, then MessagePack. The tw
 ``InvokeRequest`` and ``InvokeAnswer``; a refusal crosses as its name and its text.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 import socket
 from typing import Final
@@ -13,6 +14,8 @@ import msgspec
 
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.refusals import (
+    EnvironmentsBusyError,
+    ExecutionRoleError,
     FunctionNotFoundError,
     FunctionUnavailableError,
     PayloadTooLargeError,
@@ -20,6 +23,8 @@ from keyturn.functions.refusals import (
 from keyturn.model.errors import ServiceError
 
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+#: A wait for an environment, its start and the longest timeout together take less.
+ANSWER_SECONDS_MAX: Final = 1_200
 _LENGTH_BYTES: Final = 4
 
 
@@ -31,13 +36,17 @@ class InvokeRequest(msgspec.Struct, frozen=True):
 
 
 class InvokeAnswer(msgspec.Struct, frozen=True):
-    """How it ended; or, with ``refusal``, why it didn't begin."""
+    """How it ended; or, with ``refusal``, why it didn't begin.
+
+    ``detail`` is what the refusal is about, ``text`` what it says.
+    """
 
     request_id: str = ""
     function_error: str | None = None
     payload: bytes = b""
     log_tail: bytes = b""
     refusal: str | None = None
+    detail: str = ""
     text: str = ""
 
 
@@ -52,11 +61,28 @@ def receive_frame(connection: socket.socket) -> bytes:
 
     Raises:
         ConnectionError: the other side is gone, or doesn't keep to the protocol.
+        TimeoutError: it says nothing for longer than the connection waits.
     """
     length = int.from_bytes(_receive(connection, _LENGTH_BYTES), "big")
     if length > FRAME_BYTES_MAX:
         raise ConnectionError("a frame is longer than any that is sent")
     return _receive(connection, length)
+
+
+def refusal_of(error: ServiceError) -> InvokeAnswer:
+    """Return a refusal as it crosses the socket."""
+    match error:
+        case FunctionNotFoundError():
+            detail = error.arn
+        case ExecutionRoleError():
+            detail = error.role_arn
+        case EnvironmentsBusyError():
+            detail = str(error.waited_seconds)
+        case PayloadTooLargeError():
+            detail = str(error.length)
+        case _:
+            detail = ""
+    return InvokeAnswer(refusal=type(error).__name__, detail=detail, text=str(error))
 
 
 class RemoteInvoker:
@@ -69,12 +95,12 @@ class RemoteInvoker:
         """Invoke a function on the engine of this server."""
         try:
             answer = self._ask(InvokeRequest(function_arn, payload))
-        except OSError as error:
+        except (OSError, msgspec.DecodeError) as error:
             raise FunctionUnavailableError(
                 "The engine, which runs functions, isn't there at the moment. Try again shortly."
             ) from error
         if answer.refusal is not None:
-            raise _refusal(answer, function_arn)
+            raise _refusal(answer)
         return Invocation(
             request_id=answer.request_id,
             function_error=answer.function_error,
@@ -84,19 +110,23 @@ class RemoteInvoker:
 
     def _ask(self, request: InvokeRequest) -> InvokeAnswer:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_SECONDS_MAX)
             connection.connect(str(self._path))
             send_frame(connection, request)
             return msgspec.msgpack.decode(receive_frame(connection), type=InvokeAnswer)
 
 
-def _refusal(answer: InvokeAnswer, function_arn: str) -> ServiceError:
-    match answer.refusal:
-        case "FunctionNotFoundError":
-            return FunctionNotFoundError(function_arn)
-        case "PayloadTooLargeError":
-            return PayloadTooLargeError()
-        case _:
-            return FunctionUnavailableError(answer.text)
+_REFUSALS: Final[Mapping[str, Callable[[str], ServiceError]]] = {
+    "EnvironmentsBusyError": lambda detail: EnvironmentsBusyError(int(detail)),
+    "ExecutionRoleError": ExecutionRoleError,
+    "FunctionNotFoundError": FunctionNotFoundError,
+    "PayloadTooLargeError": lambda detail: PayloadTooLargeError(int(detail)),
+}
+
+
+def _refusal(answer: InvokeAnswer) -> ServiceError:
+    made = _REFUSALS.get(answer.refusal or "")
+    return FunctionUnavailableError(answer.text) if made is None else made(answer.detail)
 
 
 def _receive(connection: socket.socket, length: int) -> bytes:

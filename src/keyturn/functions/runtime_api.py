@@ -2,8 +2,8 @@
 
 * Each process has a ``Channel``: it asks for the next event and waits, and posts what becomes an
   ``Outcome``. One server serves all of them.
-* Events hold rotation tokens. A channel's address has a part that only its process is told: another
-  user of the machine, or another function, who finds the port gets nothing.
+* Events hold rotation tokens. A channel's address has a part that only its process is told:
+  another user of the machine, or another function, who finds the port gets nothing.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """

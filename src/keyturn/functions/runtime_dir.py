@@ -47,6 +47,7 @@ def make(folder: Path) -> Path:
 
 def _link(name: str, folder: Path) -> None:
     installed = distribution(name)
-    tops = {file.parts[0] for file in installed.files or ()} - _LEFT_OUT
+    assert installed.files, f"{name} isn't installed from a wheel"
+    tops = {file.parts[0] for file in installed.files} - _LEFT_OUT
     for top in tops:
         (folder / top).symlink_to(Path(str(installed.locate_file(top))).resolve())

@@ -11,6 +11,7 @@ from typing import Final
 
 from keyturn.functions.names import LATEST, log_group_name
 from keyturn.functions.refusals import ParameterError
+from keyturn.functions.runtime_dir import interpreter
 from keyturn.keys.keyring import Keyring
 from keyturn.model.function import Function
 from keyturn.model.plaintext import Plaintext
@@ -43,8 +44,10 @@ def check(variables: Mapping[str, str]) -> None:
     """Refuse variables that can't be set.
 
     Raises:
-        ParameterError: one is Lambda's own, or they are too long together.
+        ParameterError: one is Lambda's own, or can't be one, or they are too long together.
     """
+    if any("\0" in value for value in variables.values()):
+        raise ParameterError("The value of an environment variable can't have a NUL character.")
     reserved = sorted(RESERVED & variables.keys())
     if reserved:
         raise ParameterError(
@@ -98,11 +101,14 @@ def of_process(
         "SECRETS_MANAGER_ENDPOINT": endpoint,
         "HOME": str(temporary),
         "TMPDIR": str(temporary),
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "en_US.UTF-8",
-        "PYTHONUNBUFFERED": "1",
+        "TZ": ":UTC",
+        # AWS has en_US.UTF-8, which not every machine has; this one means the same in Python.
+        "LANG": "C.UTF-8",
+        "PATH": f"{Path(interpreter()).parent}:/usr/local/bin:/usr/bin:/bin",
+        "LD_LIBRARY_PATH": f"{task_root}:{task_root}/lib",
+        # For a Python that the function itself starts; its own finds them by the launcher.
+        "PYTHONPATH": str(runtime_dir),
         **own,
-        "TZ": own.get("TZ", ":UTC"),
         "_HANDLER": function.handler,
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,

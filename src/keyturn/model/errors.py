@@ -46,8 +46,9 @@ class NotAllowedError(ServiceError):
         principal_arn: who asked.
         action: the IAM action, such as ``secretsmanager:GetSecretValue``.
         resource: the ARN (or ``*``) that the action was about.
-        reason: the end of AWS's sentence, such as ``no identity-based policy allows the
-            secretsmanager:GetSecretValue action``.
+        reason: the end of AWS's sentence, with the word that begins it, such as ``because no
+            identity-based policy allows the secretsmanager:GetSecretValue action`` or ``with an
+            explicit deny in a resource-based policy``.
     """
 
     def __init__(self, *, principal_arn: str, action: str, resource: str, reason: str) -> None:

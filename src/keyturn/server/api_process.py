@@ -5,11 +5,16 @@ from typing import Final
 
 import uvicorn
 
+from keyturn.model.errors import ServiceError
 from keyturn.server.asgi import Application
 
 _KEEP_ALIVE_SECONDS: Final = 75
 _GRACEFUL_SECONDS: Final = 15
 _BACKLOG: Final = 2048
+
+
+class ListenError(ServiceError):
+    """The address can't be listened on; the message says why and what to do."""
 
 
 def serve(application: Application, listening: socket.socket) -> None:
@@ -35,12 +40,19 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 takes any free one.
 
     Raises:
-        OSError: the address is in use, or isn't one of this machine.
+        ListenError: the address is in use, or isn't one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen(_BACKLOG)
+    try:
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ListenError(
+            f"Can't listen on {host}, port {port}: {error.strerror}. Choose others with --host "
+            "and --port."
+        ) from error
     listening.set_inheritable(True)
     return listening

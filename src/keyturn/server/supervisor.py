@@ -26,6 +26,9 @@ STOP_SECONDS_MAX: Final = 25
 #: A process that dies within this time is started again only after a pause of the same length.
 _YOUNG_SECONDS: Final = 1.0
 
+_STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
+_HEEDED: Final = (*_STOPPING, signal.SIGALRM)
+
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 
@@ -52,11 +55,14 @@ class Supervisor:
         self._children: dict[int, _Child] = {}
         self._is_stopping = False
 
-    def run(self) -> None:
-        """Start every process; return when all have stopped after a signal."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def heed_signals(self) -> None:
+        """Let SIGTERM and SIGINT stop every process, those too that aren't started yet."""
+        for number in _STOPPING:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGALRM, self._kill)
+
+    def run(self) -> None:
+        """Start every process; return when all have stopped after a signal."""
         for group in self._groups:
             for name, main in group.items():
                 self._start(name, main)
@@ -64,14 +70,15 @@ class Supervisor:
             self._reap()
 
     def _start(self, name: str, main: Main) -> None:
-        started_at = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            _run_child(name, main)
-        self._children[pid] = _Child(name, main, started_at)
-        if self._is_stopping:
-            # The signal came while this one was being started, and missed it.
-            self._stop_last_group()
+        # A signal between the fork and the note of it would miss the process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HEEDED)
+        if not self._is_stopping:
+            started_at = time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                _run_child(name, main)
+            self._children[pid] = _Child(name, main, started_at)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
 
     def _reap(self) -> None:
         pid, status = os.wait()
@@ -122,8 +129,9 @@ def _run_child(name: str, main: Main) -> NoReturn:
         os.setpgrp()
         _die_with_parent()
         _take_name(name)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        for number in _HEEDED:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEEDED)
         main()
         status = 0
     except Exception:  # noqa: BLE001 - the process ends here, and says why

@@ -6,6 +6,7 @@ AWS: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Er
 from typing import Final
 
 from keyturn.functions import refusals
+from keyturn.functions.invocation import PAYLOAD_BYTES_MAX
 from keyturn.functions.package import UNZIPPED_BYTES_MAX
 from keyturn.model.errors import ServiceError
 from keyturn.wire.fault import Fault
@@ -14,6 +15,7 @@ _PARAMETER: Final = "InvalidParameterValueException"
 _CONFLICT: Final = "ResourceConflictException"
 _NOT_FOUND: Final = "ResourceNotFoundException"
 
+_ROLE: Final = "The role defined for the function cannot be assumed by Lambda."
 _CANNOT_UNZIP: Final = (
     "Could not unzip uploaded file. Please check your file, then try to upload again."
 )
@@ -21,31 +23,59 @@ _REVISION: Final = (
     "The Revision Id provided does not match the latest Revision Id. Call the "
     "GetFunction/GetAlias API to retrieve the latest Revision Id"
 )
-_PRINCIPAL: Final = "The provided principal was invalid. Please check the principal and try again."
-_NO_POLICY: Final = "The resource you requested does not exist."
+
+_PLAIN: Final[dict[type[ServiceError], tuple[str, int, str]]] = {
+    refusals.PolicyNotFoundError: (
+        _NOT_FOUND,
+        404,
+        "The resource you requested does not exist.",
+    ),
+    refusals.NoPolicyError: (
+        _NOT_FOUND,
+        404,
+        "No policy is associated with the given resource.",
+    ),
+    refusals.RevisionMismatchError: (
+        "PreconditionFailedException",
+        412,
+        _REVISION,
+    ),
+    refusals.EnvironmentsBusyError: ("TooManyRequestsException", 429, "Rate Exceeded."),
+    refusals.RoleNotAssumableError: (_PARAMETER, 400, _ROLE),
+    refusals.PrincipalInvalidError: (
+        _PARAMETER,
+        400,
+        "The provided principal was invalid. Please check the principal and try again.",
+    ),
+    refusals.QualifierNotServedError: (
+        _PARAMETER,
+        400,
+        "We currently do not support adding policies for $LATEST.",
+    ),
+    refusals.PayloadNotJsonError: (
+        "InvalidRequestContentException",
+        400,
+        "Could not parse request body into json.",
+    ),
+}
 
 
 def fault_of(error: ServiceError) -> Fault | None:
     """Return the error that AWS gives for a refusal; None for one that isn't this service's."""
-    return _not_found(error) or _conflict(error) or _invalid(error)
+    plain = _PLAIN.get(type(error))
+    if plain is not None:
+        code, status, text = plain
+        return Fault(code, text, status)
+    return _existing_or_not(error) or _unusable(error) or _too_large(error)
 
 
-def _not_found(error: ServiceError) -> Fault | None:
+def _existing_or_not(error: ServiceError) -> Fault | None:
     match error:
         case refusals.FunctionNotFoundError():
             return Fault(_NOT_FOUND, str(error), 404)
         case refusals.StatementNotFoundError(statement_id=statement_id):
-            return Fault(
-                _NOT_FOUND, f"Statement {statement_id} is not found in resource policy.", 404
-            )
-        case refusals.PolicyNotFoundError():
-            return Fault(_NOT_FOUND, _NO_POLICY, 404)
-        case _:
-            return None
-
-
-def _conflict(error: ServiceError) -> Fault | None:
-    match error:
+            text = f"Statement {statement_id} is not found in resource policy."
+            return Fault(_NOT_FOUND, text, 404)
         case refusals.FunctionExistsError(name=name):
             return Fault(_CONFLICT, f"Function already exist: {name}", 409)
         case refusals.StatementExistsError(statement_id=statement_id):
@@ -54,15 +84,11 @@ def _conflict(error: ServiceError) -> Fault | None:
                 "statement id, or remove the existing statement."
             )
             return Fault(_CONFLICT, text, 409)
-        case refusals.RevisionMismatchError():
-            return Fault("PreconditionFailedException", _REVISION, 412)
-        case refusals.FunctionUnavailableError():
-            return Fault("ServiceException", str(error), 500, is_sender=False)
         case _:
             return None
 
 
-def _invalid(error: ServiceError) -> Fault | None:
+def _unusable(error: ServiceError) -> Fault | None:
     match error:
         case refusals.ParameterError():
             return Fault(_PARAMETER, str(error))
@@ -74,25 +100,27 @@ def _invalid(error: ServiceError) -> Fault | None:
                 f"has {available}."
             )
             return Fault(_PARAMETER, text)
-        case refusals.RoleNotAssumableError():
-            text = "The role defined for the function cannot be assumed by Lambda."
-            return Fault(_PARAMETER, text)
+        case refusals.ExecutionRoleError():
+            return Fault(_PARAMETER, f"{_ROLE} {error}")
+        case refusals.FunctionUnavailableError():
+            return Fault("ServiceException", str(error), 500, is_sender=False)
         case _:
-            return _limit(error)
+            return None
 
 
-def _limit(error: ServiceError) -> Fault | None:
+def _too_large(error: ServiceError) -> Fault | None:
     match error:
         case refusals.PackageTooLargeError(bytes_max=bytes_max):
             which = "Unzipped size" if bytes_max == UNZIPPED_BYTES_MAX else "Zipped size"
             return Fault(_PARAMETER, f"{which} must be smaller than {bytes_max} bytes")
-        case refusals.PayloadTooLargeError():
-            text = "The request payload exceeded the maximum of 6291456 bytes."
+        case refusals.PayloadTooLargeError(length=length):
+            text = (
+                f"{length} byte payload is too large for the RequestResponse invocation type "
+                f"(limit {PAYLOAD_BYTES_MAX} bytes)"
+            )
             return Fault("RequestTooLargeException", text, 413)
-        case refusals.PrincipalInvalidError():
-            return Fault(_PARAMETER, _PRINCIPAL)
-        case refusals.QualifierNotServedError():
-            text = "We currently do not support adding policies for $LATEST."
-            return Fault(_PARAMETER, text)
+        case refusals.PolicyTooLongError(bytes_max=bytes_max):
+            text = f"The final policy size is bigger than the limit ({bytes_max})."
+            return Fault("PolicyLengthExceededException", text)
         case _:
             return None

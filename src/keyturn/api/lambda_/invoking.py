@@ -4,13 +4,17 @@ AWS: Lambda API reference, Invoke, AddPermission, RemovePermission, GetPolicy.
 """
 
 import base64
+from dataclasses import replace
+
+import msgspec
 
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.lambda_.functions import reference_of
 from keyturn.api.operation import Output
 from keyturn.functions import permission, registry
 from keyturn.functions.invocation import Invoker
-from keyturn.functions.refusals import ParameterError, PolicyNotFoundError
+from keyturn.functions.names import LATEST
+from keyturn.functions.refusals import ParameterError, PayloadNotJsonError, PolicyNotFoundError
 from keyturn.model.ids import new_uuid
 from keyturn.store import functions as rows
 from keyturn.store.database import Database
@@ -25,13 +29,18 @@ class Invoking:
 
     def invoke(self, call: AuthorisedCall) -> Output:
         kind = call.params.get("InvocationType", "RequestResponse")
+        reference = reference_of(call)
         with self._database.read() as connection:
-            function = registry.find(connection, reference_of(call))
+            # AWS: here alone, "not found" names the version that is meant.
+            asked = replace(reference, qualifier=reference.qualifier or LATEST)
+            function = registry.find(connection, asked)
         if kind == "DryRun":
             return {"StatusCode": 204}
         if kind == "Event":
             raise ParameterError("InvocationType Event isn't served; use RequestResponse.")
-        invocation = self._invoker.invoke(function.arn, call.params.get("Payload") or b"{}")
+        payload = call.params.get("Payload") or b"{}"
+        _check_json(payload)
+        invocation = self._invoker.invoke(function.arn, payload)
         wants_log = call.params.get("LogType") == "Tail"
         return {
             "StatusCode": 200,
@@ -68,3 +77,11 @@ class Invoking:
         if policy is None:
             raise PolicyNotFoundError
         return {"Policy": policy, "RevisionId": function.revision_id}
+
+
+def _check_json(payload: bytes) -> None:
+    try:
+        msgspec.json.decode(payload, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        # Not chained: the error could quote the event.
+        raise PayloadNotJsonError from None

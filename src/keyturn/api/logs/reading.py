@@ -16,10 +16,14 @@ from keyturn.model.arn import Arn, partition_of
 from keyturn.model.clock import to_epoch_ms
 from keyturn.store import logs
 from keyturn.store.database import Connection, Database
-from keyturn.store.logs import EventQuery, Group, LogEvent, Stream
+from keyturn.store.logs import EventQuery, Group, LogEvent, Stream, StreamQuery
 
 EVENTS_PAGE_MAX: Final = 10_000
 LIST_PAGE_MAX: Final = 50
+
+_WRONG_TOKEN: Final = "The specified nextToken is invalid."
+# Whatever a token of ours holds fits into the store's integers.
+_DIGITS_MAX: Final = 18
 
 
 class Reading:
@@ -61,16 +65,11 @@ class Reading:
         most = call.params.get("limit", LIST_PAGE_MAX)
         with self._database.read() as connection:
             group = _group(connection, call)
-            found = logs.streams_page(
-                connection,
-                group.id,
-                prefix=call.params.get("logStreamNamePrefix", ""),
-                after=call.params.get("nextToken", ""),
-                most=most + 1,
-            )
+            query = _stream_query(group, call.params, most)
+            found = logs.streams_page(connection, query)
         return {
             "logStreams": [_stream_members(group, stream) for stream in found[:most]],
-            "nextToken": found[most - 1].name if len(found) > most else None,
+            "nextToken": str(query.skipped + most) if len(found) > most else None,
         }
 
     def get_log_events(self, call: AuthorisedCall) -> Output:
@@ -94,7 +93,10 @@ class Reading:
                     most=params.get("limit", EVENTS_PAGE_MAX),
                 ),
             )
-        return {"events": [_event_members(event) for event in found], **_tokens(found, place)}
+        return {
+            "events": [_event_members(event) for event in found],
+            **_tokens(found, place, is_backward=is_backward),
+        }
 
     def filter_log_events(self, call: AuthorisedCall) -> Output:
         params = call.params
@@ -106,7 +108,8 @@ class Reading:
                 connection,
                 EventQuery(
                     group_id=group.id,
-                    streams=_streams(connection, group, params),
+                    streams=params.get("logStreamNames"),
+                    prefix=params.get("logStreamNamePrefix"),
                     start_ms=params.get("startTime"),
                     end_ms=params.get("endTime"),
                     place=_place(params.get("nextToken"))[0],
@@ -144,13 +147,18 @@ def _group(connection: Connection, call: AuthorisedCall) -> Group:
     return group
 
 
-def _streams(connection: Connection, group: Group, params: Mapping[str, Any]) -> list[str] | None:
-    prefix = params.get("logStreamNamePrefix")
-    if prefix is None:
-        names: list[str] | None = params.get("logStreamNames")
-        return names
-    found = logs.streams_page(connection, group.id, prefix=prefix, after="", most=EVENTS_PAGE_MAX)
-    return [stream.name for stream in found]
+def _stream_query(group: Group, params: Mapping[str, Any], most: int) -> StreamQuery:
+    is_by_time = params.get("orderBy") == "LastEventTime"
+    if is_by_time and "logStreamNamePrefix" in params:
+        raise ParameterError("Cannot order by LastEventTime with a logStreamNamePrefix.")
+    return StreamQuery(
+        group_id=group.id,
+        prefix=params.get("logStreamNamePrefix", ""),
+        is_by_time=is_by_time,
+        is_descending=params.get("descending", False),
+        skipped=_number(params.get("nextToken", "0")),
+        most=most + 1,
+    )
 
 
 def _place(token: str | None) -> tuple[tuple[int, int] | None, bool]:
@@ -159,22 +167,29 @@ def _place(token: str | None) -> tuple[tuple[int, int] | None, bool]:
         return None, False
     direction, _, rest = token.partition("/")
     at, _, number = rest.partition("/")
-    if direction not in ("f", "b") or not (at.isdecimal() and number.isdecimal()):
-        raise ParameterError("The specified nextToken is invalid.")
-    return (int(at), int(number)), direction == "b"
+    if direction not in ("f", "b"):
+        raise ParameterError(_WRONG_TOKEN)
+    return (_number(at), _number(number)), direction == "b"
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
+        raise ParameterError(_WRONG_TOKEN)
+    return int(text)
 
 
 def _token(direction: str, event: LogEvent) -> str:
     return f"{direction}/{to_epoch_ms(event.at)}/{event.id}"
 
 
-def _tokens(found: list[LogEvent], place: tuple[int, int] | None) -> Output:
-    # AWS: at the end of a stream the same token comes back.
+def _tokens(found: list[LogEvent], place: tuple[int, int] | None, *, is_backward: bool) -> Output:
     if not found:
-        at, number = place or (0, 0)
+        # AWS: at either end the same token comes back. The other leads back over what was seen,
+        # the event at this place with it.
+        at, number = place or (0, 1)
         return {
-            "nextForwardToken": f"f/{at}/{number}",
-            "nextBackwardToken": f"b/{at}/{number}",
+            "nextForwardToken": f"f/{at}/{number - is_backward}",
+            "nextBackwardToken": f"b/{at}/{number + (not is_backward)}",
         }
     return {
         "nextForwardToken": _token("f", found[-1]),

@@ -123,18 +123,17 @@ def _with_names(error: ServiceError) -> Fault | None:
             return _value_not_found(f"VersionId: {error.version_id}")
         case refusals.MemberNotServedError(member=member):
             return Fault(_PARAMETER, f"Keyturn doesn't serve {member} in this operation.")
-        case refusals.NameTakenError(name=name):
-            text = f"The operation failed because the secret {name} already exists."
-            return Fault(_EXISTS, text)
-        case refusals.TokenReusedError():
-            return Fault(_EXISTS, _token_reused_text(error))
+        case refusals.NameTakenError() | refusals.TokenReusedError():
+            return Fault(_EXISTS, _exists_text(error))
         case stages.StageElsewhereError() | stages.StageNotOnVersionError():
             return Fault(_PARAMETER, _stage_text(error))
         case _:
             return None
 
 
-def _token_reused_text(error: refusals.TokenReusedError) -> str:
+def _exists_text(error: refusals.NameTakenError | refusals.TokenReusedError) -> str:
+    if isinstance(error, refusals.NameTakenError):
+        return f"The operation failed because the secret {error.name} already exists."
     return (
         f"You can't use ClientRequestToken {error.token} because that value is already in use for "
         f"a version of secret {error.arn}."

@@ -67,7 +67,7 @@ def parse(text: str, *, kind: Kind) -> Policy:
     readers = _statement_readers(document, kind)
     sids = [reader.sid for reader in readers if reader.sid]
     if len(sids) != len(set(sids)):
-        raise MalformedPolicyError("Statement", "two have the same Sid")
+        raise MalformedPolicyError("Statement", "has the same Sid twice")
     return Policy(tuple(reader.read() for reader in readers))
 
 
@@ -77,7 +77,7 @@ def _statement_readers(document: dict[str, Any], kind: Kind) -> list[StatementRe
         raise MalformedPolicyError("Version", f"must be one of {', '.join(_VERSIONS)}")
     statements = as_list(document.get("Statement"))
     if not statements:
-        raise MalformedPolicyError("Statement", "there is none")
+        raise MalformedPolicyError("Statement", "has no value")
     return [
         StatementReader(
             statement,
@@ -102,7 +102,7 @@ def _json(text: str) -> dict[str, Any]:
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise MalformedPolicyError("policy", "a member is given twice")
+        raise MalformedPolicyError("policy", "has a member twice")
     return members
 
 

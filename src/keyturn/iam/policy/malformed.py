@@ -17,7 +17,7 @@ class MalformedPolicyError(InvalidInputError):
 
     Attributes:
         place: where it goes wrong, such as ``Statement[0].Action``.
-        problem: what is wrong there, in our own words.
+        problem: what is wrong there, in our own words, such as ``has no value``.
     """
 
     def __init__(self, place: str, problem: str) -> None:
@@ -27,8 +27,8 @@ class MalformedPolicyError(InvalidInputError):
 
     @property
     def reason(self) -> str:
-        """Where it goes wrong, and what is wrong there."""
-        return f"{self.place}: {self.problem}"
+        """Where it goes wrong and what is wrong there, as a sentence."""
+        return f"{self.place} {self.problem}"
 
 
 class NotJsonError(MalformedPolicyError):

@@ -85,7 +85,7 @@ class StatementReader:
         if self._kind == "trust":
             for name in ("Resource", "NotResource"):
                 if name in self._members:
-                    self._refuse(name, "isn't for trust policies")
+                    raise MalformedPolicyError("a trust policy", f"has no {name}")
             return None
         name, resources = self._one_of("Resource", "NotResource")
         for resource in resources:
@@ -139,7 +139,7 @@ class StatementReader:
         try:
             return read_condition(operator, key, texts)
         except UnknownOperatorError:
-            self._refuse(place, "the operator isn't known")
+            self._refuse(place, "has an operator that isn't known")
         except ValueError:
             self._refuse(place, "has a value that isn't of the operator's type")
 
@@ -149,7 +149,7 @@ class StatementReader:
 
     def _either(self, name: str, negated: str) -> tuple[str, object]:
         if (name in self._members) == (negated in self._members):
-            self._refuse(name, f"either it or {negated} must be there")
+            self._refuse(name, f"or {negated} must be there, and not both")
         given = name if name in self._members else negated
         return given, self._members[given]
 

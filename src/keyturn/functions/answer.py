@@ -1,0 +1,47 @@
+"""How an invocation ended, in the words of Lambda's answer. Pure.
+
+AWS: https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+"""
+
+import json
+import signal
+from typing import assert_never
+
+from keyturn.functions.environment import Died, Ending, TimedOut
+from keyturn.functions.runtime_api import RESPONSE_BYTES_MAX, Answered, Raised, TooLarge
+from keyturn.functions.transcript import timed_out_text
+
+
+def answer_of(ending: Ending, request_id: str) -> tuple[str | None, bytes]:
+    """Return the function error, None for none, and the payload."""
+    match ending:
+        case Answered(payload):
+            return None, payload
+        case Raised(payload):
+            return "Unhandled", payload
+        case TooLarge():
+            text = (
+                "Response payload size exceeded maximum allowed payload size "
+                f"({RESPONSE_BYTES_MAX} bytes)."
+            )
+            return _error("Function.ResponseSizeTooLarge", text)
+        case TimedOut():
+            text = f"RequestId: {request_id} Error: {timed_out_text(ending)}"
+            return _error("Sandbox.Timedout", text)
+        case Died(status):
+            text = f"RequestId: {request_id} Error: Runtime exited {_exit_reason(status)}"
+            return _error("Runtime.ExitError", text)
+        case _:
+            assert_never(ending)
+
+
+def _error(kind: str, message: str) -> tuple[str, bytes]:
+    return "Unhandled", json.dumps({"errorType": kind, "errorMessage": message}).encode()
+
+
+def _exit_reason(status: int) -> str:
+    if status == 0:
+        return "without providing a reason"
+    if status > 0:
+        return f"with error: exit status {status}"
+    return f"with error: signal: {(signal.strsignal(-status) or 'unknown').lower()}"

@@ -1,0 +1,87 @@
+"""What one invocation logs: Lambda's own lines, and what the function prints between them.
+
+AWS: https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+"""
+
+from datetime import datetime
+import math
+import platform
+from typing import Final
+
+from keyturn.functions.environment import Died, Ending, TimedOut
+from keyturn.functions.log_writer import LogWriter
+from keyturn.functions.names import LATEST
+from keyturn.model.function import Function
+
+TAIL_BYTES_MAX: Final = 4096
+
+
+class Transcript:
+    """The log of one invocation, on its way to the store and to the caller who asks for its tail.
+
+    Attributes:
+        request_id: names the invocation.
+    """
+
+    def __init__(self, logs: LogWriter, function: Function, stream: str, request_id: str) -> None:
+        self.request_id = request_id
+        self._logs = logs
+        self._function = function
+        self._stream = stream
+        self._tail = b""
+
+    def write(self, message: str) -> None:
+        """Log one event."""
+        self._logs.write(self._function, self._stream, message)
+        self._tail = (self._tail + message.encode() + b"\n")[-TAIL_BYTES_MAX:]
+
+    def tail(self) -> bytes:
+        """Return the end of what was logged."""
+        return self._tail
+
+    def write_init(self) -> None:
+        """Log that a process is started."""
+        self.write(f"INIT_START Runtime Version: python:{platform.python_version()}")
+
+    def write_start(self) -> None:
+        """Log that the function gets its event."""
+        self.write(f"START RequestId: {self.request_id} Version: {LATEST}")
+
+    def write_end(self, ending: Ending, now: datetime) -> None:
+        """Log that the function is done, and why if it didn't answer."""
+        if isinstance(ending, TimedOut):
+            moment = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self.write(f"{moment} {self.request_id} {timed_out_text(ending)}")
+        self.write(f"END RequestId: {self.request_id}")
+
+    def write_report(
+        self, ending: Ending, seconds: float, init_seconds: float | None, peak_mb: int | None
+    ) -> None:
+        """Log what the invocation took."""
+        milliseconds = seconds * 1000
+        parts = [
+            f"REPORT RequestId: {self.request_id}",
+            f"Duration: {milliseconds:.2f} ms",
+            f"Billed Duration: {math.ceil(milliseconds)} ms",
+            f"Memory Size: {self._function.memory_mb} MB",
+        ]
+        if peak_mb is not None:
+            parts.append(f"Max Memory Used: {peak_mb} MB")
+        if init_seconds is not None:
+            parts.append(f"Init Duration: {init_seconds * 1000:.2f} ms")
+        self.write("\t".join(parts + _status(ending)))
+
+
+def timed_out_text(ending: TimedOut) -> str:
+    """Return AWS's words for a function that took too long."""
+    return f"Task timed out after {ending.seconds:.2f} seconds"
+
+
+def _status(ending: Ending) -> list[str]:
+    match ending:
+        case TimedOut():
+            return ["Status: timeout"]
+        case Died():
+            return ["Status: error", "Error Type: Runtime.ExitError"]
+        case _:
+            return []

@@ -1,0 +1,194 @@
+"""Which environment an invocation gets, and when one ends."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from keyturn.functions import pool as pools
+from keyturn.functions.invocation import Invocation
+from keyturn.functions.pool import ENVIRONMENTS_PER_FUNCTION_MAX
+from keyturn.functions.refusals import EnvironmentsBusyError, FunctionUnavailableError
+from keyturn.model.function import Function
+from support.function_bench import FunctionBench
+from support.waiting import until
+
+PID = "import os\ndef lambda_handler(event, context): return os.getpid()"
+HELD = """
+import os, pathlib, time
+
+def lambda_handler(event, context):
+    folder = pathlib.Path(event)
+    (folder / f"begun-{os.getpid()}").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.005)
+    return os.getpid()
+"""
+
+
+class Held:
+    """Invocations of a function that wait in its handler."""
+
+    def __init__(self, bench: FunctionBench, function: Function, folder: Path) -> None:
+        self._bench = bench
+        self._function = function
+        self._folder = folder
+        self._threads = ThreadPoolExecutor(ENVIRONMENTS_PER_FUNCTION_MAX + 1)
+
+    def start(self, count: int) -> "list[Future[Invocation]]":
+        """Invoke the function so often at once."""
+        return [
+            self._threads.submit(self._bench.invoke, self._function, str(self._folder))
+            for _ in range(count)
+        ]
+
+    def await_begun(self, count: int) -> None:
+        """Wait until so many processes are in the handler."""
+        until(lambda: len(list(self._folder.glob("begun-*"))) == count, f"{count} beginnings")
+
+    def let_go(self) -> None:
+        """Let all of them end."""
+        (self._folder / "go").touch()
+        self._threads.shutdown()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[FunctionBench]:
+    """A bench of the test's own: others would use up its limits."""
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    with FunctionBench.open(folder) as bench:
+        yield bench
+
+
+def test_invocations_at_once_have_a_process_each_up_to_the_limit(
+    own: FunctionBench, tmp_path: Path
+) -> None:
+    held = Held(own, own.create(HELD, Timeout=60), tmp_path)
+
+    running = held.start(ENVIRONMENTS_PER_FUNCTION_MAX + 1)
+    held.await_begun(ENVIRONMENTS_PER_FUNCTION_MAX)
+    done = sum(future.done() for future in running)
+    held.let_go()
+
+    answers = [future.result().payload for future in running]
+    assert done == 0
+    assert len(set(answers)) == ENVIRONMENTS_PER_FUNCTION_MAX
+
+
+def test_a_caller_does_not_wait_for_ever(
+    own: FunctionBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "ENVIRONMENTS_PER_FUNCTION_MAX", 1)
+    monkeypatch.setattr(pools, "WAIT_SECONDS_MAX", 0.1)
+    function = own.create(HELD, Timeout=60)
+    held = Held(own, function, tmp_path)
+    held.start(1)
+    held.await_begun(1)
+
+    with pytest.raises(EnvironmentsBusyError, match="busy"):
+        own.invoke(function, str(tmp_path))
+
+    held.let_go()
+
+
+def test_an_idle_environment_of_another_function_makes_room(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "ENVIRONMENTS_MAX", 1)
+    first, second = own.create(PID), own.create(PID)
+
+    pids = [own.answer(first), own.answer(second), own.answer(first)]
+
+    assert len(set(pids)) == 3
+    assert not _exists(pids[0])
+
+
+def test_environments_of_earlier_code_end_when_the_new_one_is_invoked(own: FunctionBench) -> None:
+    function = own.create(PID)
+    old = own.answer(function)
+
+    own.update_code(function, PID + "  # changed")
+    new = own.answer(function)
+
+    assert not _exists(old)
+    assert _exists(new)
+
+
+def test_an_environment_that_nobody_uses_is_ended(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = own.answer(own.create(PID))
+    own.invoker.pool.end_idle()
+    was_kept = _exists(pid)
+
+    monkeypatch.setattr(pools, "IDLE_SECONDS_MAX", 0)
+    own.invoker.pool.end_idle()
+
+    assert was_kept
+    assert not _exists(pid)
+
+
+def test_an_environment_ends_before_its_credentials(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = own.create(PID)
+    first = own.answer(function)
+
+    monkeypatch.setattr(pools, "AGE_SECONDS_MAX", 0)
+    second = own.answer(function)
+
+    assert first != second
+    assert not _exists(first)
+
+
+def test_every_place_is_free_again_however_an_invocation_ended(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "ENVIRONMENTS_MAX", 1)
+    monkeypatch.setattr(pools, "WAIT_SECONDS_MAX", 5)
+    broken = own.create("import no_such_module")
+    exits = own.create("import os\ndef lambda_handler(event, context): os._exit(1)")
+    slow = own.create("import time\ndef lambda_handler(event, context): time.sleep(60)", Timeout=1)
+
+    for function in (broken, exits, slow, broken, exits):
+        own.error(function)
+
+    assert own.answer(own.create(PID))
+    assert len(list(own.place.temporary.iterdir())) == 1
+
+
+def test_a_process_that_can_not_be_started_makes_the_function_unavailable(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "keyturn.functions.runtime_dir.interpreter", lambda: str(own.folder / "no-python")
+    )
+
+    with pytest.raises(FunctionUnavailableError, match="No such file"):
+        own.answer(own.create(PID))
+
+    assert list(own.place.temporary.iterdir()) == []
+
+
+def test_code_that_can_not_be_unpacked_makes_the_function_unavailable(own: FunctionBench) -> None:
+    own.place.code.write_text("in the way")
+
+    with pytest.raises(FunctionUnavailableError, match="can't be unpacked"):
+        own.answer(own.create(PID))
+
+
+def test_a_pool_that_was_closed_takes_nobody(own: FunctionBench) -> None:
+    function = own.create(PID)
+    pid = own.answer(function)
+
+    own.invoker.pool.close()
+
+    assert not _exists(pid)
+    with pytest.raises(FunctionUnavailableError, match="stopping"):
+        own.answer(function)
+
+
+def _exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()

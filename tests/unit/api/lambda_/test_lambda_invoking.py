@@ -1,0 +1,282 @@
+import base64
+from collections.abc import Mapping
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyturn.functions.invocation import PAYLOAD_BYTES_MAX, Invocation
+from keyturn.functions.permission import POLICY_BYTES_MAX
+from keyturn.functions.refusals import (
+    EnvironmentsBusyError,
+    ExecutionRoleError,
+    FunctionUnavailableError,
+    PayloadTooLargeError,
+)
+from keyturn.model.errors import ServiceError
+from support.iam_bench import policy
+from support.lambda_bench import LambdaBench
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:rotate"
+SECRETS_MANAGER = {
+    "StatementId": "SecretsManager",
+    "Action": "lambda:InvokeFunction",
+    "Principal": "secretsmanager.amazonaws.com",
+}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> LambdaBench:
+    bench = LambdaBench(tmp_path)
+    bench.create_function("rotate")
+    return bench
+
+
+def permit(bench: LambdaBench, **params: Any) -> dict[str, Any]:
+    """Add a permission; return its statement."""
+    added = bench.do("AddPermission", FunctionName="rotate", **{**SECRETS_MANAGER, **params})
+    statement: dict[str, Any] = json.loads(added["Statement"])
+    return statement
+
+
+def test_a_function_is_invoked_with_the_payload_as_it_came(bench: LambdaBench) -> None:
+    payload = b'{ "a" : 1 }'
+
+    answer = bench.do("Invoke", FunctionName="rotate", Payload=payload)
+
+    assert bench.invoker.asked == [(ARN, payload)]
+    assert answer["StatusCode"] == 200
+    assert answer["ExecutedVersion"] == "$LATEST"
+    assert answer["Payload"] == b"null"
+    assert not answer.keys() & {"FunctionError", "LogResult"}
+
+
+def test_no_payload_is_an_empty_object(bench: LambdaBench) -> None:
+    bench.do("Invoke", FunctionName="rotate")
+
+    assert bench.invoker.asked == [(ARN, b"{}")]
+
+
+def test_a_failed_function_is_an_answer_with_a_header(bench: LambdaBench) -> None:
+    error = b'{"errorType":"ValueError"}'
+    bench.invoker.answer = Invocation(
+        request_id="r", function_error="Unhandled", payload=error, log_tail=b""
+    )
+
+    answer = bench.do("Invoke", FunctionName="rotate")
+
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    assert answer["Payload"] == error
+
+
+def test_the_tail_of_the_log_comes_when_it_is_asked_for(bench: LambdaBench) -> None:
+    answer = bench.do("Invoke", FunctionName="rotate", LogType="Tail")
+
+    assert base64.b64decode(answer["LogResult"]) == b"START\nEND\n"
+
+
+def test_a_dry_run_runs_nothing(bench: LambdaBench) -> None:
+    answer = bench.do("Invoke", FunctionName="rotate", InvocationType="DryRun")
+
+    assert answer["StatusCode"] == 204
+    assert bench.invoker.asked == []
+
+
+def test_asynchronous_invocations_are_refused_by_name(bench: LambdaBench) -> None:
+    code, _, text = bench.refused("Invoke", FunctionName="rotate", InvocationType="Event")
+
+    assert code == "InvalidParameterValueException"
+    assert "Event" in text
+
+
+def test_a_function_that_does_not_exist_is_named_with_its_version(bench: LambdaBench) -> None:
+    assert bench.refused("Invoke", FunctionName="absent") == (
+        "ResourceNotFoundException",
+        404,
+        f"Function not found: {ARN.replace('rotate', 'absent')}:$LATEST",
+    )
+
+
+def test_a_payload_that_is_no_json_is_refused_and_not_quoted(bench: LambdaBench) -> None:
+    code, status, text = bench.refused("Invoke", FunctionName="rotate", Payload=b"a-marked-value")
+
+    assert (code, status) == ("InvalidRequestContentException", 400)
+    assert "a-marked-value" not in text
+    assert bench.invoker.asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (EnvironmentsBusyError(60), "TooManyRequestsException", 429),
+        (ExecutionRoleError("arn"), "InvalidParameterValueException", 400),
+        (FunctionUnavailableError("The engine isn't there."), "ServiceException", 500),
+        (PayloadTooLargeError(PAYLOAD_BYTES_MAX + 1), "RequestTooLargeException", 413),
+    ],
+)
+def test_a_function_that_can_not_run_has_an_error_of_its_own(
+    bench: LambdaBench, error: ServiceError, code: str, status: int
+) -> None:
+    bench.invoker.answer = error
+
+    assert bench.refused("Invoke", FunctionName="rotate")[:2] == (code, status)
+
+
+def test_whoever_may_not_invoke_is_refused_by_the_action_s_name(bench: LambdaBench) -> None:
+    caller = bench.principal(bench.user("caller", policy("lambda:Invoke", "lambda:GetFunction")))
+
+    code, status, text = bench.fault(caller, "Invoke", FunctionName="rotate")
+
+    assert (code, status) == ("AccessDeniedException", 403)
+    assert "lambda:InvokeFunction" in text
+
+
+def test_the_function_s_own_policy_may_let_somebody_invoke(bench: LambdaBench) -> None:
+    user = bench.user("caller")
+    permit(bench, Principal=user.arn)
+
+    answer = bench.call(bench.principal(user), "Invoke", FunctionName="rotate")
+
+    assert answer["StatusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("params", "condition"),
+    [
+        ({}, None),
+        (
+            {"SourceAccount": "123456789012"},
+            {"StringEquals": {"AWS:SourceAccount": "123456789012"}},
+        ),
+        (
+            {"SourceArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-bcdefg"},
+            {
+                "ArnLike": {
+                    "AWS:SourceArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-bcdefg"
+                }
+            },
+        ),
+    ],
+)
+def test_a_statement_is_written_as_aws_writes_it(
+    bench: LambdaBench, params: dict[str, str], condition: Mapping[str, Any] | None
+) -> None:
+    added = bench.do("AddPermission", FunctionName="rotate", **SECRETS_MANAGER, **params)
+
+    wanted: dict[str, Any] = {
+        "Sid": "SecretsManager",
+        "Effect": "Allow",
+        "Principal": {"Service": "secretsmanager.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": ARN,
+    }
+    if condition is not None:
+        wanted["Condition"] = condition
+    assert added["Statement"] == json.dumps(wanted, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("principal", "written"),
+    [
+        ("*", "*"),
+        ("123456789012", {"AWS": "arn:aws:iam::123456789012:root"}),
+        ("arn:aws:iam::123456789012:user/ann", {"AWS": "arn:aws:iam::123456789012:user/ann"}),
+        ("events.amazonaws.com", {"Service": "events.amazonaws.com"}),
+    ],
+)
+def test_a_principal_is_everyone_an_account_an_identity_or_a_service(
+    bench: LambdaBench, principal: str, written: object
+) -> None:
+    assert permit(bench, Principal=principal)["Principal"] == written
+
+
+@pytest.mark.parametrize("principal", ["ann", "1234", "arn:aws:s3:::bucket", "amazonaws.com"])
+def test_any_other_principal_is_refused(bench: LambdaBench, principal: str) -> None:
+    params = {**SECRETS_MANAGER, "Principal": principal}
+
+    assert bench.refused("AddPermission", FunctionName="rotate", **params) == (
+        "InvalidParameterValueException",
+        400,
+        "The provided principal was invalid. Please check the principal and try again.",
+    )
+
+
+def test_a_policy_has_its_statements_in_their_order(bench: LambdaBench) -> None:
+    statements = [permit(bench, StatementId=name) for name in ("z", "a")]
+
+    found = bench.do("GetPolicy", FunctionName="rotate")
+
+    assert json.loads(found["Policy"]) == {
+        "Version": "2012-10-17",
+        "Id": "default",
+        "Statement": statements,
+    }
+    configuration = bench.do("GetFunctionConfiguration", FunctionName="rotate")
+    assert found["RevisionId"] == configuration["RevisionId"]
+
+
+def test_a_statement_id_that_is_taken_is_a_conflict(bench: LambdaBench) -> None:
+    permit(bench)
+
+    assert bench.refused("AddPermission", FunctionName="rotate", **SECRETS_MANAGER) == (
+        "ResourceConflictException",
+        409,
+        "The statement id (SecretsManager) provided already exists. Please provide a new "
+        "statement id, or remove the existing statement.",
+    )
+
+
+def test_the_latest_version_has_no_policy_of_its_own(bench: LambdaBench) -> None:
+    params = {**SECRETS_MANAGER, "FunctionName": "rotate", "Qualifier": "$LATEST"}
+
+    assert bench.refused("AddPermission", **params) == (
+        "InvalidParameterValueException",
+        400,
+        "We currently do not support adding policies for $LATEST.",
+    )
+
+
+def test_a_removed_statement_is_gone(bench: LambdaBench) -> None:
+    permit(bench)
+
+    bench.do("RemovePermission", FunctionName="rotate", StatementId="SecretsManager")
+
+    assert bench.refused("GetPolicy", FunctionName="rotate") == (
+        "ResourceNotFoundException",
+        404,
+        "The resource you requested does not exist.",
+    )
+
+
+def test_nothing_can_be_removed_where_there_is_nothing(bench: LambdaBench) -> None:
+    params = {"FunctionName": "rotate", "StatementId": "s"}
+    without_policy = bench.refused("RemovePermission", **params)
+    permit(bench)
+
+    without_statement = bench.refused("RemovePermission", **params)
+
+    assert without_policy == (
+        "ResourceNotFoundException",
+        404,
+        "No policy is associated with the given resource.",
+    )
+    assert without_statement[:2] == ("ResourceNotFoundException", 404)
+
+
+def test_a_policy_has_a_length_that_it_keeps(bench: LambdaBench) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:" + "x" * 5000
+    for number in range(3):
+        permit(bench, StatementId=f"s{number}", SourceArn=arn)
+
+    params = {**SECRETS_MANAGER, "FunctionName": "rotate", "SourceArn": arn}
+    code, _, text = bench.refused("AddPermission", **params)
+
+    assert code == "PolicyLengthExceededException"
+    assert str(POLICY_BYTES_MAX) in text
+
+
+def test_function_urls_are_refused_by_name(bench: LambdaBench) -> None:
+    params = {**SECRETS_MANAGER, "FunctionName": "rotate", "FunctionUrlAuthType": "NONE"}
+
+    assert "URLs" in bench.refused("AddPermission", **params)[2]
