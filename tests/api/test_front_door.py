@@ -36,7 +36,8 @@ MISMATCH = (
     400,
     "InvalidSignatureException",
     (
-        "The request signature we calculated does not match the signature you provided. Check your "
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your "
         "AWS Secret Access Key and signing method. Consult the service documentation for details."
     ),
 )
@@ -236,8 +237,10 @@ def test_credentials_of_an_assumed_role_work(api: LiveApi) -> None:
         "AccessDeniedException",
         (
             f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{role}/me is not authorized to perform: "
-            f"secretsmanager:CreateSecret on resource: arn:aws:secretsmanager:{api.region}:{ACCOUNT}:"
-            "secret:a-?????? because no identity-based policy allows the secretsmanager:CreateSecret "
+            f"secretsmanager:CreateSecret on resource: "
+            f"arn:aws:secretsmanager:{api.region}:{ACCOUNT}:"
+            "secret:a-?????? because no identity-based policy allows the "
+            "secretsmanager:CreateSecret "
             "action"
         ),
     )

@@ -31,7 +31,8 @@ NOT_INVOCABLE = (
     400,
     "AccessDeniedException",
     (
-        "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy "
+        "Secrets Manager cannot invoke the specified Lambda function. Ensure that the "
+        "function policy "
         "grants access to the principal secretsmanager.amazonaws.com."
     ),
 )
@@ -136,7 +137,11 @@ class Bench:
         return "\n".join(event["message"] for event in events)
 
     def wait_for_log(self, function: str, text: str) -> None:
-        wait_until(lambda: text in self.log(function), what=f"{text!r} in the function's log")
+        wait_until(
+            lambda: text in self.log(function),
+            what=f"{text!r} in the function's log",
+            seconds_max=20,
+        )
 
     def wait_until_rotated(self, version_id: str) -> None:
         wait_until(
@@ -287,7 +292,8 @@ def test_caller_without_pass_role_can_not_make_a_function(bench: Bench) -> None:
         403,
         "AccessDeniedException",
         (
-            f"User: {arn} is not authorized to perform: iam:PassRole on resource: {role} because no "
+            f"User: {arn} is not authorized to perform: iam:PassRole on resource: {role} "
+            "because no "
             "identity-based policy allows the iam:PassRole action"
         ),
     )

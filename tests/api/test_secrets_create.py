@@ -88,7 +88,8 @@ def test_missing_name_is_refused_as_a_null_member(api: LiveApi) -> None:
         400,
         "ValidationException",
         (
-            "1 validation error detected: Value null at 'name' failed to satisfy constraint: Member "
+            "1 validation error detected: Value null at 'name' failed to satisfy constraint: "
+            "Member "
             "must not be null"
         ),
     )
@@ -139,7 +140,8 @@ def test_same_token_with_another_value_is_a_conflict(api: LiveApi) -> None:
         400,
         "ResourceExistsException",
         (
-            f"You can't use ClientRequestToken {request_token} because that value is already in use "
+            f"You can't use ClientRequestToken {request_token} because that value is already "
+            "in use "
             f"for a version of secret {arn}."
         ),
     )
@@ -258,7 +260,8 @@ def test_name_that_is_scheduled_for_deletion_is_refused(api: LiveApi) -> None:
         400,
         "InvalidRequestException",
         (
-            "You can't create this secret because a secret with this name is already scheduled for "
+            "You can't create this secret because a secret with this name is already "
+            "scheduled for "
             "deletion."
         ),
     )

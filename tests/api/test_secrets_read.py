@@ -170,7 +170,7 @@ def test_dates_are_epoch_seconds_with_at_most_three_decimals(api: LiveApi) -> No
 def test_value_that_was_read_is_noted_with_its_day_at_midnight(api: LiveApi) -> None:
     api.secrets.create_secret(Name="a", SecretString="x")
 
-    before = api.secrets.describe_secret(SecretId="a")
+    before: dict[str, Any] = {**api.secrets.describe_secret(SecretId="a")}
     api.secrets.get_secret_value(SecretId="a")
     after = api.secrets.describe_secret(SecretId="a")
     versions = api.secrets.list_secret_version_ids(SecretId="a")["Versions"]

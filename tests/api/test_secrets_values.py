@@ -76,7 +76,8 @@ def test_same_token_with_another_value_is_a_conflict(
         400,
         "ResourceExistsException",
         (
-            f"You can't use ClientRequestToken {common['ClientRequestToken']} because that value is "
+            f"You can't use ClientRequestToken {common['ClientRequestToken']} because that "
+            "value is "
             f"already in use for a version of secret {arn}."
         ),
     )
@@ -259,7 +260,7 @@ def test_update_of_the_description_alone_makes_no_version(api: LiveApi) -> None:
     first = api.secrets.create_secret(Name="a", SecretString="1")["VersionId"]
     before = api.secrets.describe_secret(SecretId="a")
 
-    answer = api.secrets.update_secret(SecretId="a", Description="new")
+    answer: dict[str, Any] = {**api.secrets.update_secret(SecretId="a", Description="new")}
 
     after = api.secrets.describe_secret(SecretId="a")
     assert "VersionId" not in answer
@@ -329,7 +330,8 @@ def test_current_label_is_not_moved_without_the_version_it_is_on(api: LiveApi) -
         400,
         "InvalidParameterException",
         (
-            "The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is currently "
+            "The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is "
+            "currently "
             f"attached to version {second}, so you must explicitly reference that version in "
             "RemoveFromVersionId."
         ),
@@ -351,7 +353,8 @@ def test_label_is_not_moved_from_a_version_that_it_is_not_on(api: LiveApi) -> No
         400,
         "InvalidParameterException",
         (
-            "When you move staging label AWSCURRENT, if you specify RemoveFromVersionId, it must be "
+            "When you move staging label AWSCURRENT, if you specify RemoveFromVersionId, it "
+            "must be "
             "set to the version that currently has the staging label AWSCURRENT."
         ),
     )

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from support.keyturn_server import KeyturnServer
+from support.polling import wait_until
 
 pytestmark = pytest.mark.server
 
@@ -213,7 +214,8 @@ def test_given_administrator_key_is_the_one_that_env_prints(keyturn: Run, tmp_pa
 def test_signal_stops_every_process_within_seconds_with_0(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    server = KeyturnServer.launch(tmp_path / "data")
+    server = KeyturnServer.launch(tmp_path / "data", arguments=("--api-processes", "2"))
+    wait_until(lambda: len(server.child_pids()) == 3, what="two API processes and the engine")
     children = server.child_pids()
     began = time.monotonic()
 
@@ -222,8 +224,19 @@ def test_signal_stops_every_process_within_seconds_with_0(
 
     assert code == 0
     assert time.monotonic() - began < STOP_SECONDS_MAX
-    assert children
     assert not [pid for pid in children.values() if Path(f"/proc/{pid}").exists()]
+    server.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_that_comes_with_the_first_sign_of_life_stops_the_server_with_0(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    server = KeyturnServer.launch(tmp_path / "data")
+
+    server.process.send_signal(number)
+
+    assert server.process.wait(STOP_SECONDS_MAX) == 0
     server.stop()
 
 

@@ -13,8 +13,9 @@ from keyturn.functions.refusals import (
     PayloadTooLargeError,
 )
 from keyturn.functions.runtime_api import RESPONSE_BYTES_MAX
+from keyturn.functions.variables import SessionKeys
 from keyturn.model.errors import NotAllowedError
-from support.function_bench import ACCOUNT, REGION, FunctionBench
+from support.function_bench import REGION, ROLE_ARN, FunctionBench
 
 # An answer is JSON: a text has two quotation marks.
 ECHO = "def lambda_handler(event, context): return event"
@@ -268,19 +269,21 @@ def test_a_role_that_lambda_can_not_assume_makes_the_function_unavailable(
     assert isinstance(refused.value, FunctionUnavailableError)
 
 
+@pytest.mark.parametrize(("name", "session"), [("ab", "ab"), ("a", "a@lambda_function")])
 def test_a_session_is_named_after_its_function(
-    bench: FunctionBench, monkeypatch: pytest.MonkeyPatch
+    bench: FunctionBench, monkeypatch: pytest.MonkeyPatch, name: str, session: str
 ) -> None:
-    asked = []
-    issue = bench.invoker._issue_session
-    monkeypatch.setattr(
-        bench.invoker, "_issue_session", lambda *words: (asked.append(words), issue(*words))[1]
-    )
-    function = bench.create(ECHO)
+    issue, asked = bench.invoker._issue_session, []
 
-    bench.answer(function)
+    def note(*words: str) -> SessionKeys:
+        asked.append(words)
+        return issue(*words)
 
-    assert asked == [(f"arn:aws:iam::{ACCOUNT}:role/rotation-lambda-role", function.name)]
+    monkeypatch.setattr(bench.invoker, "_issue_session", note)
+
+    bench.answer(bench.create(ECHO, FunctionName=name))
+
+    assert asked == [(ROLE_ARN, session)]
 
 
 def test_the_modules_of_the_package_come_before_those_of_lambda(bench: FunctionBench) -> None:

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from keyturn.functions import pool as pools
-from keyturn.functions.invocation import Invocation
 from keyturn.functions.pool import ENVIRONMENTS_PER_FUNCTION_MAX
 from keyturn.functions.refusals import EnvironmentsBusyError, FunctionUnavailableError
 from keyturn.model.function import Function
 from support.function_bench import FunctionBench
 from support.waiting import until
+
+if TYPE_CHECKING:
+    from keyturn.functions.invocation import Invocation
 
 PID = "import os\ndef lambda_handler(event, context): return os.getpid()"
 HELD = """

@@ -68,12 +68,11 @@ class FunctionBench:
             bench.logs.close()
             bench.database.close()
 
-    def create(self, source: str | Mapping[str, str], **params: Any) -> Function:
+    def create(self, source: str | Mapping[str, str], **params: object) -> Function:
         """Make a function of this code, or of these files, under a name of its own."""
         files = {"lambda_function.py": source} if isinstance(source, str) else source
-        reference = read_reference(
-            f"f{secrets.token_hex(6)}", region=REGION, account=ACCOUNT, qualifier=None
-        )
+        name = str(params.get("FunctionName", f"f{secrets.token_hex(6)}"))
+        reference = read_reference(name, region=REGION, account=ACCOUNT)
         request = {
             "Role": ROLE_ARN,
             "Runtime": runtime_dir.RUNTIME,
@@ -99,7 +98,7 @@ class FunctionBench:
         """Invoke a function."""
         return self.invoker.invoke(function.arn, json.dumps(event).encode())
 
-    def answer(self, function: Function, event: object = None) -> Any:
+    def answer(self, function: Function, event: object = None) -> Any:  # noqa: ANN401 - it is JSON
         """Return what a function answers, which must not be an error."""
         invocation = self.invoke(function, event)
         assert invocation.function_error is None, invocation.payload

@@ -5,11 +5,15 @@ bench.create_function("rotate")
 bench.do("GetFunction", FunctionName="rotate")
 """
 
+from dataclasses import fields
+from functools import cache
 from pathlib import Path
+import secrets
 from typing import Any
 
 from typing_extensions import override
 
+from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
 from keyturn.api.lambda_.functions import Functions
 from keyturn.api.lambda_.invoking import Invoking
 from keyturn.api.lambda_.table import lambda_api
@@ -21,8 +25,12 @@ from keyturn.iam.principal import Principal
 from keyturn.model.errors import ServiceError
 from keyturn.wire.service import load_service
 from support.aws_client import AwsClient
-from support.function_bench import HANDLER, zipped
-from support.iam_bench import IamBench, undeclared
+from support.function_bench import HANDLER, REGION, zipped
+from support.iam_bench import IamBench
+
+_NOTHING = Invocation(
+    request_id="r", function_error=None, payload=b"null", log_tail=b"START\nEND\n"
+)
 
 
 class ScriptedInvoker:
@@ -30,9 +38,11 @@ class ScriptedInvoker:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, bytes]] = []
-        self.answer: Invocation | ServiceError = Invocation(
-            request_id="r", function_error=None, payload=b"null", log_tail=b"START\nEND\n"
-        )
+        self.answer: Invocation | ServiceError = _NOTHING
+
+    def reset(self) -> None:
+        self.asked = []
+        self.answer = _NOTHING
 
     def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         self.asked.append((function_arn, payload))
@@ -58,11 +68,27 @@ class LambdaBench(IamBench):
         self.root = self.administrator()
         self.role_arn = self.role("rotation-lambda-role").arn
 
-    def create_function(self, name: str, **params: Any) -> dict[str, Any]:
+    def fresh(self) -> "LambdaBench":
+        """Return this bench as it was at first, but for identities: those have names of their own.
+
+        A store of its own for each test would cost more than the test.
+        """
+        for function in self.do("ListFunctions")["Functions"]:
+            self.do("DeleteFunction", FunctionName=function["FunctionName"])
+        for group in self.do("DescribeLogGroups")["logGroups"]:
+            self.do("DeleteLogGroup", logGroupName=group["logGroupName"])
+        self.invoker.reset()
+        return self
+
+    def somebody(self, *policies: str) -> Principal:
+        """Return a new user with inline policies."""
+        return self.principal(self.user(f"user-{secrets.token_hex(6)}", *policies))
+
+    def create_function(self, name: str, **params: object) -> dict[str, Any]:
         """Make a function, by default one that does nothing."""
         return self.do("CreateFunction", **self.request(name, **params))
 
-    def request(self, name: str, **params: Any) -> dict[str, Any]:
+    def request(self, name: str, **params: object) -> dict[str, Any]:
         """Return what CreateFunction is sent."""
         return {
             "FunctionName": name,
@@ -84,10 +110,31 @@ class LambdaBench(IamBench):
     @override
     def call(self, caller: Principal, name: str, **params: object) -> dict[str, Any]:
         service, operation = self._found(name)
-        output = operation.handler(self._authorised(service, operation, caller, params))
-        client = AwsClient(service.name)
-        shape = client.operation(name).output_shape
-        assert undeclared(shape, output) == []
-        response = load_service(service.name).operation(name).encode(output, "r")
+        client, wire = _client(service.name), load_service(service.name).operation(name)
+        sent = client.request(name, params)
+        call = AuthenticatedCall(
+            caller=caller,
+            region=REGION,
+            request_id="r",
+            received_at=self.clock.now(),
+            source_ip="127.0.0.1",
+            params=wire.decode(sent),
+        )
+        resource = operation.resource(call)
+        self.authority.require(
+            caller, operation.action, resource.arn, resource_policy=resource.policy
+        )
+        output = operation.handler(AuthorisedCall(**_members(call)))
+        response = wire.encode(output, "r")
         assert response.status in (200, 201, 204)
-        return client.output(name, response) if shape else {}
+        return client.output(name, response) if client.operation(name).output_shape else {}
+
+
+@cache
+def _client(service: str) -> AwsClient:
+    # Reading a model takes longer than any of these tests.
+    return AwsClient(service)
+
+
+def _members(call: AuthenticatedCall) -> dict[str, Any]:
+    return {field.name: getattr(call, field.name) for field in fields(call)}

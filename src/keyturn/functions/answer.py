@@ -4,12 +4,11 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 """
 
 import json
-import signal
 from typing import assert_never
 
 from keyturn.functions.environment import Died, Ending, TimedOut
 from keyturn.functions.runtime_api import RESPONSE_BYTES_MAX, Answered, Raised, TooLarge
-from keyturn.functions.transcript import timed_out_text
+from keyturn.functions.transcript import exited_text, timed_out_text
 
 
 def answer_of(ending: Ending, request_id: str) -> tuple[str | None, bytes]:
@@ -28,8 +27,8 @@ def answer_of(ending: Ending, request_id: str) -> tuple[str | None, bytes]:
         case TimedOut():
             text = f"RequestId: {request_id} Error: {timed_out_text(ending)}"
             return _error("Sandbox.Timedout", text)
-        case Died(status):
-            text = f"RequestId: {request_id} Error: Runtime exited {_exit_reason(status)}"
+        case Died():
+            text = f"RequestId: {request_id} Error: {exited_text(ending)}"
             return _error("Runtime.ExitError", text)
         case _:
             assert_never(ending)
@@ -37,11 +36,3 @@ def answer_of(ending: Ending, request_id: str) -> tuple[str | None, bytes]:
 
 def _error(kind: str, message: str) -> tuple[str, bytes]:
     return "Unhandled", json.dumps({"errorType": kind, "errorMessage": message}).encode()
-
-
-def _exit_reason(status: int) -> str:
-    if status == 0:
-        return "without providing a reason"
-    if status > 0:
-        return f"with error: exit status {status}"
-    return f"with error: signal: {(signal.strsignal(-status) or 'unknown').lower()}"

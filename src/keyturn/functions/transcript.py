@@ -6,6 +6,7 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 from datetime import datetime
 import math
 import platform
+import signal
 from typing import Final
 
 from keyturn.functions.environment import Died, Ending, TimedOut
@@ -52,6 +53,8 @@ class Transcript:
         if isinstance(ending, TimedOut):
             moment = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self.write(f"{moment} {self.request_id} {timed_out_text(ending)}")
+        if isinstance(ending, Died):
+            self.write(f"RequestId: {self.request_id} Error: {exited_text(ending)}")
         self.write(f"END RequestId: {self.request_id}")
 
     def write_report(
@@ -75,6 +78,16 @@ class Transcript:
 def timed_out_text(ending: TimedOut) -> str:
     """Return AWS's words for a function that took too long."""
     return f"Task timed out after {ending.seconds:.2f} seconds"
+
+
+def exited_text(ending: Died) -> str:
+    """Return AWS's words for a process that ended before it answered."""
+    if ending.status == 0:
+        return "Runtime exited without providing a reason"
+    if ending.status > 0:
+        return f"Runtime exited with error: exit status {ending.status}"
+    name = signal.strsignal(-ending.status) or "unknown"
+    return f"Runtime exited with error: signal: {name.lower()}"
 
 
 def _status(ending: Ending) -> list[str]:

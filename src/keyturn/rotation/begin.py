@@ -10,9 +10,9 @@ from typing import Final
 
 from keyturn.keys.keyring import Keyring
 from keyturn.model.ids import new_uuid
-from keyturn.model.rotation import Kind
+from keyturn.model.rotation import Kind, State
 from keyturn.model.secret import AWSCURRENT, AWSPENDING, Secret, Version, Window
-from keyturn.rotation.machine import is_incomplete
+from keyturn.rotation.machine import is_abandoned, is_incomplete
 from keyturn.rotation.schedule import RotationRules
 from keyturn.secrets import stages as labels, versions
 from keyturn.secrets.refusals import TokenReusedError
@@ -99,6 +99,7 @@ def _begin(
     retry_until: datetime,
 ) -> None:
     before = rows.stages_of(connection, secret.id)
+    _close_abandoned(connection, secret, before, now)
     rows.replace_stages(connection, secret.id, before, labels.with_pending(before, token))
     new = rotations.NewRotation(
         secret_id=secret.id,
@@ -109,6 +110,17 @@ def _begin(
         retry_until=retry_until,
     )
     rotations.insert_rotation(connection, new)
+
+
+def _close_abandoned(
+    connection: Connection, secret: Secret, stages: labels.Stages, now: datetime
+) -> None:
+    # It ends by itself when its next attempt is due; a secret has one rotation at a time.
+    running = rotations.find_running(connection, secret.id)
+    if running is not None and is_abandoned(
+        stages, running.token, started_from=running.started_from
+    ):
+        rotations.cancel(connection, running, now=now, state=State.ABANDONED)
 
 
 def _is_pending(connection: Connection, secret: Secret, token: str) -> bool:

@@ -17,7 +17,7 @@ from keyturn.model.errors import ConflictError, InvalidInputError
 from keyturn.model.rotation import Kind, State
 from keyturn.model.secret import Secret
 from keyturn.rotation import begin, plan
-from keyturn.rotation.machine import is_incomplete
+from keyturn.rotation.machine import is_abandoned, is_incomplete
 from keyturn.rotation.schedule import RotationRules
 from keyturn.store import rotations, secrets as rows
 from keyturn.store.database import Connection
@@ -113,7 +113,7 @@ def rotate(
     lambda_arn = chosen_function(secret, request)
     if not gate.may_invoke(lambda_arn, secret):
         raise FunctionNotInvocableError
-    if is_incomplete(rows.stages_of(connection, secret.id)):
+    if _is_under_way(connection, secret):
         raise PreviousRotationIncompleteError
     begin.configure(connection, secret, lambda_arn, request.rules, now)
     plan.plan_next(connection, secret.id, now, has_rotated=request.is_immediate)
@@ -147,6 +147,17 @@ def cancel(connection: Connection, secret: Secret, now: datetime) -> str | None:
         last_changed_at=now,
     )
     return None if running is None else running.token
+
+
+def _is_under_way(connection: Connection, secret: Secret) -> bool:
+    stages = rows.stages_of(connection, secret.id)
+    if is_incomplete(stages):
+        return True
+    # It has moved AWSCURRENT, and is about to be closed.
+    running = rotations.find_running(connection, secret.id)
+    return running is not None and not is_abandoned(
+        stages, running.token, started_from=running.started_from
+    )
 
 
 def _is_replay(connection: Connection, secret: Secret, token: str) -> bool:

@@ -30,7 +30,7 @@ from keyturn.rotation import transition
 from keyturn.rotation.failure import reason_of
 from keyturn.rotation.machine import Failed, Outcome, Position, Succeeded, next_move
 from keyturn.rotation.request import InvocationGate
-from keyturn.store import rotations
+from keyturn.store import rotation_steps, rotations
 from keyturn.store.database import Connection, Database
 from keyturn.store.rotations import LeaseLostError
 
@@ -145,7 +145,7 @@ class Runner:
         begun, outcome = ended.begun, ended.outcome
         reason = outcome.reason if isinstance(outcome, Failed) else None
         with self._database.write() as connection:
-            rotations.end_step(
+            rotation_steps.end(
                 connection, begun.step_id, now=now, request_id=ended.request_id, reason=reason
             )
             secret = transition.secret_in_rotation(connection, rotation, now)
@@ -166,13 +166,12 @@ class Runner:
         self, connection: Connection, rotation: Rotation, secret: Secret, position: Position
     ) -> BegunStep:
         now = self._clock.now()
-        step_id = rotations.begin_step(
-            connection,
-            rotation,
-            step=position.step,
-            attempt=position.attempt,
-            now=now,
-            lease_until=now + LEASE,
+        step, attempt = position.step, position.attempt
+        rotations.prolong(
+            connection, rotation, step=step, attempt=attempt, lease_until=now + LEASE
+        )
+        step_id = rotation_steps.begin(
+            connection, rotation.id, step=step, attempt=attempt, now=now
         )
         assert secret.rotation is not None
         assert secret.rotation.lambda_arn is not None

@@ -1,4 +1,4 @@
-"""Rotations and the record of their steps, as rows; claims as leases with fencing.
+"""Rotations, as rows; claims as leases with fencing.
 
 The rules, which every caller may rely on:
 
@@ -74,20 +74,6 @@ Index(
     postgresql_where=_is_running,
 )
 
-steps = Table(
-    "rotation_steps",
-    metadata,
-    Column("id", _RowId, primary_key=True),
-    Column("rotation_id", ForeignKey("rotations.id", ondelete="CASCADE"), nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("step", Text, nullable=False),
-    Column("began_at", BigInteger, nullable=False),
-    Column("ended_at", BigInteger),
-    Column("request_id", Text),
-    Column("reason", Text),
-    Index("ix_rotation_steps_rotation_id", "rotation_id"),
-)
-
 
 class LeaseLostError(Exception):
     """Somebody else holds the rotation: what was to be written is theirs to decide."""
@@ -103,18 +89,6 @@ class NewRotation:
     kind: Kind
     begins_at: datetime
     retry_until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRecord:
-    """One line of a rotation's history; ``reason`` is None for a step that succeeded."""
-
-    attempt: int
-    step: Step
-    began_at: datetime
-    ended_at: datetime | None
-    request_id: str | None
-    reason: str | None
 
 
 def insert_rotation(connection: Connection, new: NewRotation) -> None:
@@ -220,16 +194,15 @@ def release(connection: Connection, rotation: Rotation, due_at: datetime) -> Non
     )
 
 
-def begin_step(
+def prolong(
     connection: Connection,
     rotation: Rotation,
     *,
     step: Step,
     attempt: int,
-    now: datetime,
     lease_until: datetime,
-) -> int:
-    """Record that a step begins, and hold the lease until ``lease_until``.
+) -> None:
+    """Note the step that the rotation is at, and hold its lease until ``lease_until``.
 
     Raises:
         LeaseLostError: somebody else has claimed the rotation.
@@ -240,30 +213,6 @@ def begin_step(
         step=step.value,
         attempt=attempt,
         lease_until=to_epoch_ms(lease_until),
-    )
-    result = connection.execute(
-        insert(steps).values(
-            rotation_id=rotation.id, attempt=attempt, step=step.value, began_at=to_epoch_ms(now)
-        )
-    )
-    key = result.inserted_primary_key
-    assert key is not None
-    return int(key[0])
-
-
-def end_step(
-    connection: Connection,
-    step_id: int,
-    *,
-    now: datetime,
-    request_id: str | None,
-    reason: str | None,
-) -> None:
-    """Record how a step ended."""
-    connection.execute(
-        update(steps)
-        .where(steps.c.id == step_id)
-        .values(ended_at=to_epoch_ms(now), request_id=request_id, reason=reason)
     )
 
 
@@ -336,36 +285,21 @@ def end(
     )
 
 
-def cancel(connection: Connection, rotation: Rotation, *, now: datetime) -> None:
+def cancel(
+    connection: Connection, rotation: Rotation, *, now: datetime, state: State = State.CANCELLED
+) -> None:
     """Close a running rotation whoever holds it; the holder's next write is refused."""
     connection.execute(
         update(rotations)
         .where(rotations.c.id == rotation.id, _is_running)
         .values(
-            state=State.CANCELLED.value,
+            state=state.value,
             ended_at=to_epoch_ms(now),
             fence=rotations.c.fence + 1,
             lease_owner=None,
             lease_until=None,
         )
     )
-
-
-def steps_of(connection: Connection, rotation_id: int) -> list[StepRecord]:
-    """Return the recorded steps of a rotation, in their order."""
-    rows = connection.execute(
-        select(
-            steps.c.attempt,
-            steps.c.step,
-            steps.c.began_at,
-            steps.c.ended_at,
-            steps.c.request_id,
-            steps.c.reason,
-        )
-        .where(steps.c.rotation_id == rotation_id)
-        .order_by(steps.c.id)
-    )
-    return [_step(row) for row in rows]
 
 
 _COLUMNS: Final = (
@@ -415,16 +349,5 @@ def _rotation(row: Row[*tuple[Any, ...]]) -> Rotation:
         retry_until=from_epoch_ms(row.retry_until),
         started_at=from_epoch_ms(row.started_at),
         fence=row.fence,
-        reason=row.reason,
-    )
-
-
-def _step(row: Row[*tuple[Any, ...]]) -> StepRecord:
-    return StepRecord(
-        attempt=row.attempt,
-        step=Step(row.step),
-        began_at=from_epoch_ms(row.began_at),
-        ended_at=None if row.ended_at is None else from_epoch_ms(row.ended_at),
-        request_id=row.request_id,
         reason=row.reason,
     )

@@ -18,9 +18,14 @@ ROLE = "The role defined for the function cannot be assumed by Lambda."
 OTHER_CODE = zipped({"lambda_function.py": "# something else"})
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> LambdaBench:
+    return LambdaBench(tmp_path_factory.mktemp("lambda"))
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> LambdaBench:
-    return LambdaBench(tmp_path)
+def bench(shared: LambdaBench) -> LambdaBench:
+    return shared.fresh()
 
 
 def test_a_new_function_has_aws_s_defaults(bench: LambdaBench) -> None:
@@ -47,7 +52,7 @@ def test_a_new_function_has_aws_s_defaults(bench: LambdaBench) -> None:
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/rotate"},
     }
-    assert made["LastModified"] == "2026-01-02T03:04:05.000+0000"
+    assert made["LastModified"] == bench.clock.now().strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 
 def test_a_function_is_described_as_it_was_made(bench: LambdaBench) -> None:
@@ -64,7 +69,8 @@ def test_a_function_is_described_as_it_was_made(bench: LambdaBench) -> None:
     assert bench.do("GetFunctionConfiguration", FunctionName="rotate") == made
 
 
-def test_environment_variables_are_sealed_in_the_store(bench: LambdaBench, tmp_path: Path) -> None:
+def test_environment_variables_are_sealed_in_the_store(tmp_path: Path) -> None:
+    bench = LambdaBench(tmp_path)
     bench.create_function("rotate", Environment={"Variables": {"PASSWORD": "a-marked-value"}})
 
     stored = b"".join(file.read_bytes() for file in tmp_path.iterdir() if file.is_file())
@@ -156,7 +162,7 @@ def test_whoever_gives_a_function_a_role_must_be_allowed_to_pass_it(
     bench: LambdaBench, operation: str
 ) -> None:
     bench.create_function("there")
-    developer = bench.principal(bench.user("developer", policy("lambda:*")))
+    developer = bench.somebody(policy("lambda:*"))
     params = {
         "CreateFunction": bench.request("rotate"),
         "UpdateFunctionConfiguration": {"FunctionName": "there", "Role": bench.role_arn},
@@ -170,7 +176,7 @@ def test_whoever_gives_a_function_a_role_must_be_allowed_to_pass_it(
 
 def test_the_role_may_be_passed_to_lambda_alone(bench: LambdaBench) -> None:
     passing = policy("iam:PassRole", StringEquals={"iam:PassedToService": "lambda.amazonaws.com"})
-    developer = bench.principal(bench.user("developer", policy("lambda:*"), passing))
+    developer = bench.somebody(policy("lambda:*"), passing)
 
     made = bench.call(developer, "CreateFunction", **bench.request("rotate"))
 
@@ -259,7 +265,7 @@ def test_other_code_has_another_hash_and_revision(bench: LambdaBench) -> None:
 
     assert changed["CodeSha256"] != made["CodeSha256"]
     assert changed["RevisionId"] != made["RevisionId"]
-    assert changed["LastModified"] == "2026-01-02T03:05:05.000+0000"
+    assert changed["LastModified"] > made["LastModified"]
 
 
 def test_a_dry_run_of_other_code_changes_nothing(bench: LambdaBench) -> None:
@@ -356,7 +362,7 @@ def test_functions_are_listed_by_name_a_page_at_a_time(bench: LambdaBench) -> No
 
 def test_whoever_may_do_nothing_is_not_told_what_exists(bench: LambdaBench) -> None:
     bench.create_function("rotate")
-    nobody = bench.principal(bench.user("nobody"))
+    nobody = bench.somebody()
 
     refusals = [
         bench.fault(nobody, "GetFunction", FunctionName=name) for name in ("rotate", "absent")
@@ -369,7 +375,7 @@ def test_whoever_may_do_nothing_is_not_told_what_exists(bench: LambdaBench) -> N
 def test_a_policy_that_names_one_function_allows_no_other(bench: LambdaBench) -> None:
     bench.create_function("rotate")
     bench.create_function("other")
-    reader = bench.principal(bench.user("reader", policy("lambda:GetFunction", resource=ARN)))
+    reader = bench.somebody(policy("lambda:GetFunction", resource=ARN))
 
     assert bench.call(reader, "GetFunction", FunctionName="rotate")
     assert bench.fault(reader, "GetFunction", FunctionName="other")[1] == 403

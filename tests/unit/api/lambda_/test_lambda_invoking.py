@@ -1,7 +1,6 @@
 import base64
 from collections.abc import Mapping
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from support.iam_bench import policy
 from support.lambda_bench import LambdaBench
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:rotate"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-bcdefg"
 SECRETS_MANAGER = {
     "StatementId": "SecretsManager",
     "Action": "lambda:InvokeFunction",
@@ -26,14 +26,19 @@ SECRETS_MANAGER = {
 }
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> LambdaBench:
+    return LambdaBench(tmp_path_factory.mktemp("lambda"))
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> LambdaBench:
-    bench = LambdaBench(tmp_path)
+def bench(shared: LambdaBench) -> LambdaBench:
+    bench = shared.fresh()
     bench.create_function("rotate")
     return bench
 
 
-def permit(bench: LambdaBench, **params: Any) -> dict[str, Any]:
+def permit(bench: LambdaBench, **params: object) -> dict[str, Any]:
     """Add a permission; return its statement."""
     added = bench.do("AddPermission", FunctionName="rotate", **{**SECRETS_MANAGER, **params})
     statement: dict[str, Any] = json.loads(added["Statement"])
@@ -124,7 +129,7 @@ def test_a_function_that_can_not_run_has_an_error_of_its_own(
 
 
 def test_whoever_may_not_invoke_is_refused_by_the_action_s_name(bench: LambdaBench) -> None:
-    caller = bench.principal(bench.user("caller", policy("lambda:Invoke", "lambda:GetFunction")))
+    caller = bench.somebody(policy("lambda:Invoke", "lambda:GetFunction"))
 
     code, status, text = bench.fault(caller, "Invoke", FunctionName="rotate")
 
@@ -133,10 +138,10 @@ def test_whoever_may_not_invoke_is_refused_by_the_action_s_name(bench: LambdaBen
 
 
 def test_the_function_s_own_policy_may_let_somebody_invoke(bench: LambdaBench) -> None:
-    user = bench.user("caller")
-    permit(bench, Principal=user.arn)
+    caller = bench.somebody()
+    permit(bench, Principal=caller.arn)
 
-    answer = bench.call(bench.principal(user), "Invoke", FunctionName="rotate")
+    answer = bench.call(caller, "Invoke", FunctionName="rotate")
 
     assert answer["StatusCode"] == 200
 
@@ -149,14 +154,7 @@ def test_the_function_s_own_policy_may_let_somebody_invoke(bench: LambdaBench) -
             {"SourceAccount": "123456789012"},
             {"StringEquals": {"AWS:SourceAccount": "123456789012"}},
         ),
-        (
-            {"SourceArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-bcdefg"},
-            {
-                "ArnLike": {
-                    "AWS:SourceArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-bcdefg"
-                }
-            },
-        ),
+        ({"SourceArn": SECRET}, {"ArnLike": {"AWS:SourceArn": SECRET}}),
     ],
 )
 def test_a_statement_is_written_as_aws_writes_it(
@@ -219,11 +217,12 @@ def test_a_policy_has_its_statements_in_their_order(bench: LambdaBench) -> None:
 def test_a_statement_id_that_is_taken_is_a_conflict(bench: LambdaBench) -> None:
     permit(bench)
 
-    assert bench.refused("AddPermission", FunctionName="rotate", **SECRETS_MANAGER) == (
-        "ResourceConflictException",
-        409,
+    code, status, text = bench.refused("AddPermission", FunctionName="rotate", **SECRETS_MANAGER)
+
+    assert (code, status) == ("ResourceConflictException", 409)
+    assert text == (
         "The statement id (SecretsManager) provided already exists. Please provide a new "
-        "statement id, or remove the existing statement.",
+        "statement id, or remove the existing statement."
     )
 
 

@@ -1,0 +1,110 @@
+"""The record of each rotation's steps, as rows: begun before it is invoked, ended afterwards."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+
+from keyturn.model.clock import from_epoch_ms, to_epoch_ms
+from keyturn.model.rotation import Step
+from keyturn.store.metadata import metadata
+
+_RowId: Final = BigInteger().with_variant(Integer, "sqlite")
+
+steps = Table(
+    "rotation_steps",
+    metadata,
+    Column("id", _RowId, primary_key=True),
+    Column("rotation_id", ForeignKey("rotations.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("began_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("request_id", Text),
+    Column("reason", Text),
+    Index("ix_rotation_steps_rotation_id", "rotation_id"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """One line of a rotation's history; ``reason`` is None for a step that succeeded."""
+
+    attempt: int
+    step: Step
+    began_at: datetime
+    ended_at: datetime | None
+    request_id: str | None
+    reason: str | None
+
+
+def begin(
+    connection: Connection, rotation_id: int, *, step: Step, attempt: int, now: datetime
+) -> int:
+    """Record that a step begins; return our number for it."""
+    result = connection.execute(
+        insert(steps).values(
+            rotation_id=rotation_id, attempt=attempt, step=step.value, began_at=to_epoch_ms(now)
+        )
+    )
+    key = result.inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def end(
+    connection: Connection,
+    step_id: int,
+    *,
+    now: datetime,
+    request_id: str | None,
+    reason: str | None,
+) -> None:
+    """Record how a step ended."""
+    connection.execute(
+        update(steps)
+        .where(steps.c.id == step_id)
+        .values(ended_at=to_epoch_ms(now), request_id=request_id, reason=reason)
+    )
+
+
+def of_rotation(connection: Connection, rotation_id: int) -> list[StepRecord]:
+    """Return the recorded steps of a rotation, in their order."""
+    rows = connection.execute(
+        select(
+            steps.c.attempt,
+            steps.c.step,
+            steps.c.began_at,
+            steps.c.ended_at,
+            steps.c.request_id,
+            steps.c.reason,
+        )
+        .where(steps.c.rotation_id == rotation_id)
+        .order_by(steps.c.id)
+    )
+    return [_step(row) for row in rows]
+
+
+def _step(row: Row[*tuple[Any, ...]]) -> StepRecord:
+    return StepRecord(
+        attempt=row.attempt,
+        step=Step(row.step),
+        began_at=from_epoch_ms(row.began_at),
+        ended_at=None if row.ended_at is None else from_epoch_ms(row.ended_at),
+        request_id=row.request_id,
+        reason=row.reason,
+    )
