@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from keyturn.functions import environment
 from keyturn.functions.invocation import PAYLOAD_BYTES_MAX
 from keyturn.functions.refusals import (
     ExecutionRoleError,
@@ -153,6 +154,18 @@ def test_a_function_that_takes_too_long_is_ended(bench: FunctionBench) -> None:
         "errorType": "Sandbox.Timedout",
         "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
     }
+
+
+def test_a_function_that_takes_too_long_to_start_is_ended(
+    bench: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "INIT_SECONDS_MAX", 0.5)
+    function = bench.create("import time\ntime.sleep(60)")
+
+    error = bench.error(function)
+
+    assert error["errorType"] == "Sandbox.Timedout"
+    assert error["errorMessage"].endswith("Task timed out after 0.50 seconds")
 
 
 def test_a_warm_function_keeps_its_globals_until_it_times_out(bench: FunctionBench) -> None:

@@ -54,8 +54,7 @@ def _pid(file: Path) -> int | None:
 
 
 def _runs(pid: int) -> bool:
-    status = Path(f"/proc/{pid}/status")
     try:
-        return "State:\tZ" not in status.read_text()
-    except FileNotFoundError:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False

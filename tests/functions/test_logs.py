@@ -76,6 +76,18 @@ def test_a_timeout_is_logged_with_its_moment(bench: FunctionBench) -> None:
     assert report.endswith("\tStatus: timeout")
 
 
+def test_a_process_that_ends_is_logged_with_its_reason(bench: FunctionBench) -> None:
+    function = bench.create("import os\ndef lambda_handler(event, context): os._exit(3)")
+
+    request_id = bench.invoke(function).request_id
+
+    *_, exited, end, report = messages(bench, function)
+    text = f"RequestId: {request_id} Error: Runtime exited with error: exit status 3"
+    assert exited == f"{text}\nRuntime.ExitError"
+    assert end == f"END RequestId: {request_id}"
+    assert report.endswith("\tStatus: error\tError Type: Runtime.ExitError")
+
+
 def test_everything_printed_before_the_answer_is_logged_before_the_end(
     bench: FunctionBench,
 ) -> None:

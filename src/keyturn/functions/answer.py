@@ -8,7 +8,7 @@ from typing import assert_never
 
 from keyturn.functions.environment import Died, Ending, TimedOut
 from keyturn.functions.runtime_api import RESPONSE_BYTES_MAX, Answered, Raised, TooLarge
-from keyturn.functions.transcript import exited_text, timed_out_text
+from keyturn.functions.transcript import EXIT_ERROR, exited_text, timed_out_text
 
 
 def answer_of(ending: Ending, request_id: str) -> tuple[str | None, bytes]:
@@ -29,7 +29,7 @@ def answer_of(ending: Ending, request_id: str) -> tuple[str | None, bytes]:
             return _error("Sandbox.Timedout", text)
         case Died():
             text = f"RequestId: {request_id} Error: {exited_text(ending)}"
-            return _error("Runtime.ExitError", text)
+            return _error(EXIT_ERROR, text)
         case _:
             assert_never(ending)
 

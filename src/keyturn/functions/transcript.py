@@ -15,6 +15,7 @@ from keyturn.functions.names import LATEST
 from keyturn.model.function import Function
 
 TAIL_BYTES_MAX: Final = 4096
+EXIT_ERROR: Final = "Runtime.ExitError"
 
 
 class Transcript:
@@ -54,7 +55,8 @@ class Transcript:
             moment = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self.write(f"{moment} {self.request_id} {timed_out_text(ending)}")
         if isinstance(ending, Died):
-            self.write(f"RequestId: {self.request_id} Error: {exited_text(ending)}")
+            text = f"RequestId: {self.request_id} Error: {exited_text(ending)}"
+            self.write(f"{text}\n{EXIT_ERROR}")
         self.write(f"END RequestId: {self.request_id}")
 
     def write_report(
@@ -95,6 +97,6 @@ def _status(ending: Ending) -> list[str]:
         case TimedOut():
             return ["Status: timeout"]
         case Died():
-            return ["Status: error", "Error Type: Runtime.ExitError"]
+            return ["Status: error", f"Error Type: {EXIT_ERROR}"]
         case _:
             return []
