@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from keyturn.engine.loop import run_rounds
 from keyturn.functions.pool import Pool
 from keyturn.model.clock import Clock
 from keyturn.store import logs, secrets
@@ -31,12 +32,15 @@ class Housekeeping:
 
     def run(self) -> None:
         """Tidy up until ``stop``."""
-        while not self._is_stopping.wait(EVERY_SECONDS):
-            self.tidy_up()
+        run_rounds("housekeeping", self._wait_and_tidy_up, self._is_stopping)
 
     def stop(self) -> None:
         """Stop after what is being done."""
         self._is_stopping.set()
+
+    def _wait_and_tidy_up(self) -> None:
+        if not self._is_stopping.wait(EVERY_SECONDS):
+            self.tidy_up()
 
     def tidy_up(self) -> None:
         """Do one round of everything."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from keyturn.engine.loop import run_rounds
 from keyturn.model.clock import Clock
 from keyturn.rotation import due
 from keyturn.rotation.run import Runner
@@ -41,12 +42,7 @@ class RotationJob:
 
     def run(self) -> None:
         """Look and run until ``stop``."""
-        while not self._is_stopping.is_set():
-            self._wake.clear()
-            now = self._clock.now()
-            self._begin_due(now)
-            self._fill_runners(now)
-            self._wake.wait(self._pause_until_next(now).total_seconds())
+        run_rounds("rotations", self._look, self._is_stopping)
 
     def stop(self, seconds: float) -> bool:
         """Take up nothing more; return whether every runner was done within ``seconds``."""
@@ -55,6 +51,13 @@ class RotationJob:
         self._wake.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
         return all(_is_done(future, seconds) for future in tuple(self._running))
+
+    def _look(self) -> None:
+        self._wake.clear()
+        now = self._clock.now()
+        self._begin_due(now)
+        self._fill_runners(now)
+        self._wake.wait(self._pause_until_next(now).total_seconds())
 
     def _begin_due(self, now: datetime) -> None:
         with self._database.read() as connection:

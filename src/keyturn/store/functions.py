@@ -28,16 +28,14 @@ from sqlalchemy import (
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.model.function import Function
-from keyturn.store.metadata import metadata
+from keyturn.store.metadata import RowId, metadata
 
 ColumnValue = datetime | Mapping[str, Any] | bytes | str | int | None
-
-_RowId: Final = BigInteger().with_variant(Integer, "sqlite")
 
 functions = Table(
     "functions",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("account", Text, nullable=False),
     Column("region", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -70,7 +68,7 @@ code = Table(
 permissions = Table(
     "function_permissions",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("function_id", ForeignKey("functions.id", ondelete="CASCADE"), nullable=False),
     Column("statement_id", Text, nullable=False),
     Column("statement", Text, nullable=False),

@@ -29,15 +29,12 @@ from sqlalchemy import (
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.model.identity import Identity, IdentityKind, Role, User
 from keyturn.store import iam_revision
-from keyturn.store.metadata import metadata
-
-# SQLite numbers rows by itself only for a column of exactly the type INTEGER.
-_RowId: Final = BigInteger().with_variant(Integer, "sqlite")
+from keyturn.store.metadata import RowId, metadata
 
 identities = Table(
     "identities",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("name", Text, nullable=False),

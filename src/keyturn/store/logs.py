@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
-    Integer,
     Row,
     Select,
     Table,
@@ -32,14 +31,12 @@ from sqlalchemy.exc import OperationalError
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.store.database import Database
-from keyturn.store.metadata import metadata
-
-_RowId: Final = BigInteger().with_variant(Integer, "sqlite")
+from keyturn.store.metadata import RowId, metadata
 
 groups = Table(
     "log_groups",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("account", Text, nullable=False),
     Column("region", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -50,7 +47,7 @@ groups = Table(
 streams = Table(
     "log_streams",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("group_id", ForeignKey("log_groups.id", ondelete="CASCADE"), nullable=False),
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -60,7 +57,7 @@ streams = Table(
 events = Table(
     "log_events",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("group_id", ForeignKey("log_groups.id", ondelete="CASCADE"), nullable=False),
     Column("stream_id", ForeignKey("log_streams.id", ondelete="CASCADE"), nullable=False),
     Column("at", BigInteger, nullable=False),

@@ -4,7 +4,9 @@ Instants are whole milliseconds since the epoch (``*_at``), so that they sort an
 in every database. Sealed values are opaque bytes (``sealed_*``): the store can't open them.
 """
 
-from sqlalchemy import MetaData
+from typing import Final
+
+from sqlalchemy import BigInteger, Integer, MetaData
 
 metadata = MetaData(
     naming_convention={
@@ -14,3 +16,7 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+#: The type of a number that the database gives each row. SQLite does so only for a column of
+#: exactly the type INTEGER.
+RowId: Final = BigInteger().with_variant(Integer, "sqlite")

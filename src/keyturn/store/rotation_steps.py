@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -21,14 +21,12 @@ from sqlalchemy import (
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.model.rotation import Step
-from keyturn.store.metadata import metadata
-
-_RowId: Final = BigInteger().with_variant(Integer, "sqlite")
+from keyturn.store.metadata import RowId, metadata
 
 steps = Table(
     "rotation_steps",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("rotation_id", ForeignKey("rotations.id", ondelete="CASCADE"), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("step", Text, nullable=False),

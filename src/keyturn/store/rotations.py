@@ -33,14 +33,12 @@ from sqlalchemy import (
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.model.rotation import FIRST_STEP, Kind, Rotation, State, Step
-from keyturn.store.metadata import metadata
-
-_RowId: Final = BigInteger().with_variant(Integer, "sqlite")
+from keyturn.store.metadata import RowId, metadata
 
 rotations = Table(
     "rotations",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("secret_id", ForeignKey("secrets.id", ondelete="CASCADE"), nullable=False),
     Column("token", Text, nullable=False),
     Column("started_from", Text),

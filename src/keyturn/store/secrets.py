@@ -33,17 +33,14 @@ from sqlalchemy import (
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.model.secret import RotationSettings, Secret, Version, Window
-from keyturn.store.metadata import metadata
+from keyturn.store.metadata import RowId, metadata
 
 ColumnValue = datetime | Mapping[str, str] | str | int | None
-
-# SQLite numbers rows by itself only for a column of exactly the type INTEGER.
-_RowId: Final = BigInteger().with_variant(Integer, "sqlite")
 
 secrets = Table(
     "secrets",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("account", Text, nullable=False),
     Column("region", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -84,7 +81,7 @@ Index(
 versions = Table(
     "secret_versions",
     metadata,
-    Column("id", _RowId, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("secret_id", ForeignKey("secrets.id", ondelete="CASCADE"), nullable=False),
     Column("version_id", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
