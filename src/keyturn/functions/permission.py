@@ -120,7 +120,8 @@ def _compiled(policy: str) -> Policy | None:
 
 def _check(statement: str) -> None:
     try:
-        parse(f'{{"Statement":[{statement}]}}', kind="resource")
+        # The version decides what is read in it, so it is the one that the policy will have.
+        parse(f'{{"Version":"2012-10-17","Statement":[{statement}]}}', kind="resource")
     except MalformedPolicyError:
         raise PrincipalInvalidError from None
 
