@@ -27,7 +27,7 @@ from keyturn.rotation import due, request as requests
 from keyturn.rotation.run import Runner
 from keyturn.rotation.schedule import parse
 from keyturn.secrets import lifecycle, lookup, versions
-from keyturn.store import rotations, secrets as rows
+from keyturn.store import rotations, secret_versions as version_rows
 from keyturn.store.database import Connection, Database
 from support.clock import FixedClock
 from support.store import make_database
@@ -114,7 +114,7 @@ class Script:
         token = event["ClientRequestToken"]
         with self.database.write() as connection:
             secret = self._secret(connection, event)
-            version = rows.find_version(connection, secret.id, token)
+            version = version_rows.find_version(connection, secret.id, token)
             if version is None or version.sealed is None:
                 value = SecretValue("string", Plaintext(f"made-for-{token}".encode()))
                 new = versions.NewVersion(token=token, value=value, stages=["AWSPENDING"])
@@ -132,7 +132,7 @@ class Script:
         token = event["ClientRequestToken"]
         with self.database.write() as connection:
             secret = self._secret(connection, event)
-            current = rows.stages_of(connection, secret.id)[AWSCURRENT]
+            current = version_rows.stages_of(connection, secret.id)[AWSCURRENT]
             if current != token:
                 versions.move_stage(
                     connection,
@@ -234,7 +234,7 @@ class Simulation:
     def stages(self) -> dict[str, str]:
         """Return the secret's labels."""
         with self.plain.read() as connection:
-            return rows.stages_of(connection, self.secret(connection).id)
+            return version_rows.stages_of(connection, self.secret(connection).id)
 
     def secret(self, connection: Connection) -> Secret:
         """Return the secret."""

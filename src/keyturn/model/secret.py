@@ -1,6 +1,6 @@
 """A secret and its versions, as every package above the store sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -40,6 +40,24 @@ class RotationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalRotation:
+    """How a secret that a partner of AWS holds would rotate, verbatim.
+
+    AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/managed-external-secrets.html
+
+    Attributes:
+        metadata: ``[{"Key": ..., "Value": ...}]``, in words that the partner chose.
+    """
+
+    metadata: Sequence[Mapping[str, str]] | None
+    role_arn: str | None
+
+
+CrossAccountStatus = Literal["Pending", "InSync", "Detached"]
+"""Where a replica in another account stands with its primary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """The half-open interval in which the next rotation is due."""
 
@@ -63,6 +81,11 @@ class Secret:
         purge_at: when the recovery window of a deleted secret ends.
         rotation: None until rotation is configured for the first time.
         tags: None for a secret that was never tagged, which AWS tells from one without tags.
+        secret_type: the partner that holds an external secret.
+        owning_service: the AWS service that made the secret, and alone may change it.
+        primary_id: the secret whose versions and labels this one shows: it is a replica.
+        primary_arn: that secret's ARN; for a replica in another account also before and after.
+        cross_account_status: None unless it is a replica in another account.
     """
 
     id: int
@@ -82,6 +105,30 @@ class Secret:
     next_window: Window | None = None
     resource_policy: str | None = None
     tags: Tags | None = None
+    secret_type: str | None = None
+    owning_service: str | None = None
+    external_rotation: ExternalRotation | None = None
+    primary_id: int | None = None
+    primary_arn: str | None = None
+    cross_account_status: CrossAccountStatus | None = None
+
+    @property
+    def values_id(self) -> int:
+        """The secret that the versions and labels belong to: this one, or its primary."""
+        return self.id if self.primary_id is None else self.primary_id
+
+    @property
+    def values_arn(self) -> str:
+        """The ARN that the values are sealed for."""
+        if self.primary_id is None:
+            return self.arn
+        assert self.primary_arn is not None
+        return self.primary_arn
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether its values are another secret's, so that they can't be changed here."""
+        return self.primary_id is not None or self.cross_account_status is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

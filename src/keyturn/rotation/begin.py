@@ -16,7 +16,7 @@ from keyturn.rotation.machine import is_abandoned, is_incomplete
 from keyturn.rotation.schedule import RotationRules
 from keyturn.secrets import stages as labels, versions
 from keyturn.secrets.refusals import TokenReusedError
-from keyturn.store import rotations, secrets as rows
+from keyturn.store import rotations, secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection
 
 #: How long a rotation that was asked for, outside any window, is tried again.
@@ -56,9 +56,11 @@ def rotation(
     Raises:
         TokenReusedError: the token names a version that holds a value.
     """
-    version = rows.find_version(connection, secret.id, token)
+    version = version_rows.find_version(connection, secret.id, token)
     if version is None:
-        rows.insert_version(connection, secret.id, Version(version_id=token, created_at=now))
+        version_rows.insert_version(
+            connection, secret.id, Version(version_id=token, created_at=now)
+        )
     elif version.sealed is not None and not _is_pending(connection, secret, token):
         raise TokenReusedError(token, secret.arn)
     _begin(connection, secret, token, Kind.ROTATION, now, retry_until)
@@ -70,9 +72,11 @@ def test(connection: Connection, keyring: Keyring, secret: Secret, now: datetime
     AWS: the version is a copy of the current value under a fresh id, and is removed afterwards.
     """
     token = new_uuid()
-    current_id = rows.stages_of(connection, secret.id).get(AWSCURRENT)
+    current_id = version_rows.stages_of(connection, secret.id).get(AWSCURRENT)
     if current_id is None:
-        rows.insert_version(connection, secret.id, Version(version_id=token, created_at=now))
+        version_rows.insert_version(
+            connection, secret.id, Version(version_id=token, created_at=now)
+        )
     else:
         versions.copy_value(connection, keyring, secret, current_id, token, now)
     _begin(connection, secret, token, Kind.TEST, now, now + RETRY_WITHOUT_WINDOW)
@@ -85,7 +89,7 @@ def due(connection: Connection, secret: Secret, window: Window, now: datetime) -
     A version that an earlier window left pending is tried again, under its own token, before any
     new one is made.
     """
-    stages = rows.stages_of(connection, secret.id)
+    stages = version_rows.stages_of(connection, secret.id)
     token = stages[AWSPENDING] if is_incomplete(stages) else new_uuid()
     rotation(connection, secret, token, now, retry_until=window.closes_at)
 
@@ -98,9 +102,9 @@ def _begin(
     now: datetime,
     retry_until: datetime,
 ) -> None:
-    before = rows.stages_of(connection, secret.id)
+    before = version_rows.stages_of(connection, secret.id)
     _close_abandoned(connection, secret, before, now)
-    rows.replace_stages(connection, secret.id, before, labels.with_pending(before, token))
+    version_rows.replace_stages(connection, secret.id, before, labels.with_pending(before, token))
     new = rotations.NewRotation(
         secret_id=secret.id,
         token=token,
@@ -124,4 +128,4 @@ def _close_abandoned(
 
 
 def _is_pending(connection: Connection, secret: Secret, token: str) -> bool:
-    return rows.stages_of(connection, secret.id).get(AWSPENDING) == token
+    return version_rows.stages_of(connection, secret.id).get(AWSPENDING) == token

@@ -12,7 +12,7 @@ from typing import Final
 from keyturn.keys.keyring import Keyring
 from keyturn.model.secret import Secret
 from keyturn.secrets.versions import open_value
-from keyturn.store import secrets as rows
+from keyturn.store import secret_versions as version_rows
 from keyturn.store.database import Connection
 
 REASON_LETTERS_MAX: Final = 1024
@@ -48,8 +48,8 @@ def _described(payload: bytes) -> str:
 
 def _values(connection: Connection, keyring: Keyring, secret: Secret) -> set[str]:
     found: set[str] = set()
-    for version_id in set(rows.stages_of(connection, secret.id).values()):
-        version = rows.find_version(connection, secret.id, version_id)
+    for version_id in set(version_rows.stages_of(connection, secret.id).values()):
+        version = version_rows.find_version(connection, secret.id, version_id)
         if version is not None and version.sealed is not None:
             plaintext = open_value(keyring, secret, version).plaintext.reveal()
             found.update(_leaves(plaintext.decode(errors="replace")))

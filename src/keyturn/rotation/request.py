@@ -19,7 +19,7 @@ from keyturn.model.secret import Secret
 from keyturn.rotation import begin, plan
 from keyturn.rotation.machine import is_abandoned, is_incomplete
 from keyturn.rotation.schedule import RotationRules
-from keyturn.store import rotations, secrets as rows
+from keyturn.store import rotations, secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection
 
 _FUNCTION = re.compile(r"function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9$_-]{1,128})?")
@@ -150,7 +150,7 @@ def cancel(connection: Connection, secret: Secret, now: datetime) -> str | None:
 
 
 def _is_under_way(connection: Connection, secret: Secret) -> bool:
-    stages = rows.stages_of(connection, secret.id)
+    stages = version_rows.stages_of(connection, secret.id)
     if is_incomplete(stages):
         return True
     # It has moved AWSCURRENT, and is about to be closed.

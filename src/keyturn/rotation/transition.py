@@ -24,7 +24,7 @@ from keyturn.rotation.machine import (
     is_complete,
 )
 from keyturn.secrets import stages as labels
-from keyturn.store import rotations, secrets as rows
+from keyturn.store import rotations, secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection
 
 _log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ def secret_in_rotation(connection: Connection, rotation: Rotation, now: datetime
     secret = rows.find_by_id(connection, rotation.secret_id)
     if secret is None:
         return None
-    stages = rows.stages_of(connection, secret.id)
+    stages = version_rows.stages_of(connection, secret.id)
     is_pointless = is_abandoned(stages, rotation.token, started_from=rotation.started_from)
     if secret.deleted_at is None and not is_pointless:
         return secret
@@ -78,7 +78,7 @@ def _finish(
     position: Position,
     now: datetime,
 ) -> None:
-    stages = rows.stages_of(connection, secret.id)
+    stages = version_rows.stages_of(connection, secret.id)
     if rotation.kind is Kind.ROTATION and not is_complete(stages, rotation.token):
         move = after_failure(position, _NOT_MOVED, now=now, retry_until=rotation.retry_until)
         _give_way(connection, rotation, secret, move, now)
@@ -129,13 +129,13 @@ def _end(
 
 def _withdraw_test_version(connection: Connection, rotation: Rotation, secret: Secret) -> None:
     # AWS: the version that a test was made with is removed with its label, however it ended.
-    stages = rows.stages_of(connection, secret.id)
+    stages = version_rows.stages_of(connection, secret.id)
     _replace(connection, secret, stages, labels.without_pending(stages, rotation.token))
     if rotation.token not in labels.without_pending(stages, rotation.token).values():
-        rows.delete_versions(connection, secret.id, [rotation.token])
+        version_rows.delete_versions(connection, secret.id, [rotation.token])
 
 
 def _replace(
     connection: Connection, secret: Secret, before: labels.Stages, after: labels.Stages
 ) -> None:
-    rows.replace_stages(connection, secret.id, before, after)
+    version_rows.replace_stages(connection, secret.id, before, after)

@@ -22,7 +22,7 @@ from keyturn.secrets.refusals import (
 )
 from keyturn.secrets.tagging import with_tags
 from keyturn.secrets.versions import NewVersion, Stored, store_value
-from keyturn.store import secrets as rows
+from keyturn.store import secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection
 
 
@@ -72,6 +72,12 @@ def schedule_deletion(
     purge_at = now + timedelta(days=recovery_days or RECOVERY_WINDOW_DAYS_MAX)
     rows.save(connection, secret.id, deleted_at=now, purge_at=purge_at)
     return purge_at
+
+
+def restore(connection: Connection, secret: Secret, now: datetime) -> None:
+    """Take back a deletion. A secret that isn't scheduled for one stays as it is."""
+    if secret.deleted_at is not None:
+        rows.save(connection, secret.id, deleted_at=None, purge_at=None, last_changed_at=now)
 
 
 def check_deletion_options(*, is_forced: bool, recovery_days: int | None) -> None:
@@ -135,5 +141,5 @@ def _replayed(
 
 
 def _holds_value(connection: Connection, secret: Secret, version_id: str) -> bool:
-    version = rows.find_version(connection, secret.id, version_id)
+    version = version_rows.find_version(connection, secret.id, version_id)
     return version is not None and version.sealed is not None

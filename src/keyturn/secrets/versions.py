@@ -30,7 +30,7 @@ from keyturn.secrets.refusals import (
     ValueTooLongError,
     VersionNotFoundError,
 )
-from keyturn.store import secrets as rows
+from keyturn.store import secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection
 
 
@@ -76,8 +76,8 @@ def store_value(
         ValueTooLongError: the value is longer than a version may hold.
         TooManyStagesError: the secret would have more labels than AWS allows.
     """
-    before = rows.stages_of(connection, secret.id)
-    existing = rows.find_version(connection, secret.id, new.token)
+    before = version_rows.stages_of(connection, secret.id)
+    existing = version_rows.find_version(connection, secret.id, new.token)
     if existing is not None and existing.sealed is not None:
         _refuse_other_value(keyring, secret, existing, new.value)
         stages = labels.of_version(before, new.token)
@@ -99,9 +99,9 @@ def find_value(
         StageNotFoundError, VersionNotFoundError: no such version has a value.
         StageVersionMismatchError: the label isn't on the version.
     """
-    stages = rows.stages_of(connection, secret.id)
+    stages = version_rows.stages_of(connection, secret.id)
     wanted = _wanted_version_id(stages, version_id, stage)
-    version = rows.find_version(connection, secret.id, wanted)
+    version = version_rows.find_version(connection, secret.id, wanted)
     if version is None or version.sealed is None:
         raise (
             VersionNotFoundError(wanted) if version_id else StageNotFoundError(stage or AWSCURRENT)
@@ -136,12 +136,12 @@ def copy_value(
     Raises:
         VersionNotFoundError: the version has no value.
     """
-    version = rows.find_version(connection, secret.id, from_version_id)
+    version = version_rows.find_version(connection, secret.id, from_version_id)
     if version is None or version.sealed is None:
         raise VersionNotFoundError(from_version_id)
     value = open_value(keyring, secret, version)
     copy = _sealed(keyring, secret, NewVersion(token=to_version_id, value=value), now)
-    rows.insert_version(connection, secret.id, copy)
+    version_rows.insert_version(connection, secret.id, copy)
 
 
 def move_stage(
@@ -160,9 +160,9 @@ def move_stage(
         InvalidInputError: a rule of ``keyturn.secrets.stages`` forbids it.
     """
     for version_id in (remove_from, move_to):
-        if version_id and rows.find_version(connection, secret.id, version_id) is None:
+        if version_id and version_rows.find_version(connection, secret.id, version_id) is None:
             raise UnknownVersionError(version_id)
-    before = rows.stages_of(connection, secret.id)
+    before = version_rows.stages_of(connection, secret.id)
     after = labels.after_move(before, stage, remove_from=remove_from, move_to=move_to)
     return _relabel(connection, secret, before, after, now)
 
@@ -200,9 +200,9 @@ def _write(
     connection: Connection, secret: Secret, version: Version, placeholder: Version | None
 ) -> None:
     if placeholder is None:
-        rows.insert_version(connection, secret.id, version)
+        version_rows.insert_version(connection, secret.id, version)
     else:
-        rows.fill_version(connection, secret.id, version)
+        version_rows.fill_version(connection, secret.id, version)
 
 
 def _relabel(
@@ -212,7 +212,7 @@ def _relabel(
     after: labels.Stages,
     now: datetime,
 ) -> bool:
-    rows.replace_stages(connection, secret.id, before, after)
+    version_rows.replace_stages(connection, secret.id, before, after)
     rows.save(connection, secret.id, last_changed_at=now)
     return before.get(AWSCURRENT) != after.get(AWSCURRENT)
 
@@ -222,11 +222,13 @@ def _forget_old_versions(
 ) -> None:
     # AWS: "Secrets Manager removes deprecated versions when there are more than 100", but never
     # one that was created less than 24 hours ago.
-    versions = rows.versions_of(connection, secret.id)
+    versions = version_rows.versions_of(connection, secret.id)
     spare = len(versions) - VERSIONS_PER_SECRET_KEPT
     if spare <= 0:
         return
     young_at = now - timedelta(hours=UNLABELLED_VERSION_HOURS_MIN)
     labelled = set(stages.values())
     old = [v for v in versions if v.version_id not in labelled and v.created_at <= young_at]
-    rows.delete_versions(connection, secret.id, [version.version_id for version in old[:spare]])
+    version_rows.delete_versions(
+        connection, secret.id, [version.version_id for version in old[:spare]]
+    )

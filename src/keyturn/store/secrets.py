@@ -1,10 +1,11 @@
-"""Secrets, their versions and their staging labels, as rows.
+"""Secrets as rows, without their versions.
 
-A label is its own row, keyed by secret and label: the database itself keeps a label from being on
-two versions. A version without a sealed value is a placeholder that a rotation will fill.
+A secret can show the values of another, its primary: a replica in another region, or one in
+another account. What the primary's own region replicas share with it is written to them in the
+same transaction (``save``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 import json
 from typing import Any, Final
@@ -18,7 +19,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     Row,
     Table,
     Text,
@@ -32,10 +32,10 @@ from sqlalchemy import (
 )
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
-from keyturn.model.secret import RotationSettings, Secret, Version, Window
+from keyturn.model.secret import ExternalRotation, RotationSettings, Secret, Window
 from keyturn.store.metadata import RowId, metadata
 
-ColumnValue = datetime | Mapping[str, str] | str | int | None
+ColumnValue = datetime | Mapping[str, str] | list[dict[str, str]] | str | int | None
 
 secrets = Table(
     "secrets",
@@ -49,7 +49,8 @@ secrets = Table(
     Column("kms_key_id", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("last_changed_at", BigInteger, nullable=False),
-    Column("last_accessed_at", BigInteger),
+    # 0 is never, rather than NULL: it then sorts and pages as any other instant does.
+    Column("last_accessed_at", BigInteger, nullable=False, server_default="0"),
     Column("last_rotated_at", BigInteger),
     Column("deleted_at", BigInteger),
     Column("purge_at", BigInteger),
@@ -62,6 +63,13 @@ secrets = Table(
     Column("window_closes_at", BigInteger),
     Column("resource_policy", Text),
     Column("tags", Text),
+    Column("secret_type", Text),
+    Column("owning_service", Text),
+    Column("external_rotation_metadata", Text),
+    Column("external_rotation_role_arn", Text),
+    Column("primary_id", ForeignKey("secrets.id")),
+    Column("primary_arn", Text),
+    Column("cross_account_status", Text),
     UniqueConstraint("account", "region", "name"),
 )
 
@@ -78,25 +86,39 @@ Index(
     postgresql_where=secrets.c.purge_at.is_not(None),
 )
 
-versions = Table(
-    "secret_versions",
-    metadata,
-    Column("id", RowId, primary_key=True),
-    Column("secret_id", ForeignKey("secrets.id", ondelete="CASCADE"), nullable=False),
-    Column("version_id", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("last_accessed_at", BigInteger),
-    Column("kind", Text),
-    Column("sealed", LargeBinary),
-    UniqueConstraint("secret_id", "version_id"),
+
+# One index for each order that secrets are listed in; the order by name has the unique one.
+for _name, _column in (
+    ("ix_secrets_created", secrets.c.created_at),
+    ("ix_secrets_changed", secrets.c.last_changed_at),
+    ("ix_secrets_accessed", secrets.c.last_accessed_at),
+):
+    Index(_name, secrets.c.account, secrets.c.region, _column, secrets.c.id)
+Index(
+    "ix_secrets_primary",
+    secrets.c.primary_id,
+    sqlite_where=secrets.c.primary_id.is_not(None),
+    postgresql_where=secrets.c.primary_id.is_not(None),
 )
 
-stages = Table(
-    "secret_stages",
+counts = Table(
+    "secret_counts",
     metadata,
-    Column("secret_id", ForeignKey("secrets.id", ondelete="CASCADE"), primary_key=True),
-    Column("stage", Text, primary_key=True),
-    Column("version_id", Text, nullable=False),
+    Column("account", Text, primary_key=True),
+    Column("region", Text, primary_key=True),
+    Column("secrets", BigInteger, nullable=False),
+)
+
+# What a replica in another region shares with its primary, besides the values.
+_REPLICATED: Final = frozenset(
+    {
+        "description",
+        "last_changed_at",
+        "owning_service",
+        "resource_policy",
+        "secret_type",
+        "tags",
+    }
 )
 
 
@@ -120,20 +142,61 @@ def find_by_id(connection: Connection, secret_id: int) -> Secret | None:
 
 def insert_secret(connection: Connection, **columns: ColumnValue) -> int:
     """Store a secret; return our number for it. Columns as in ``save``."""
-    result = connection.execute(insert(secrets).values(_stored(columns)))
-    key = result.inserted_primary_key
-    assert key is not None
-    return int(key[0])
+    result = connection.execute(
+        insert(secrets).values(_stored(columns)).returning(secrets.c.id, *_PLACE)
+    )
+    row = result.one()
+    _add_to_count(connection, row.account, row.region, 1)
+    return int(row.id)
 
 
 def save(connection: Connection, secret_id: int, **columns: ColumnValue) -> None:
-    """Change some columns. Instants come as datetimes and tags as a mapping."""
-    connection.execute(update(secrets).where(secrets.c.id == secret_id).values(_stored(columns)))
+    """Change some columns, and what replicas in other regions share of them.
+
+    Instants come as datetimes, tags as a mapping.
+    """
+    stored = _stored(columns)
+    connection.execute(update(secrets).where(secrets.c.id == secret_id).values(stored))
+    shared = {name: value for name, value in stored.items() if name in _REPLICATED}
+    if shared:
+        is_replica = and_(
+            secrets.c.primary_id == secret_id, secrets.c.cross_account_status.is_(None)
+        )
+        connection.execute(update(secrets).where(is_replica).values(shared))
 
 
 def delete_secret(connection: Connection, secret_id: int) -> None:
     """Delete a secret with all that belongs to it."""
-    connection.execute(delete(secrets).where(secrets.c.id == secret_id))
+    gone = connection.execute(
+        delete(secrets).where(secrets.c.id == secret_id).returning(*_PLACE)
+    ).one_or_none()
+    if gone is not None:
+        _add_to_count(connection, gone.account, gone.region, -1)
+
+
+def count_in(connection: Connection, account: str, region: str) -> int:
+    """Return how many secrets an account has in a region, at the same cost for any number."""
+    found = connection.execute(
+        select(counts.c.secrets).where(counts.c.account == account, counts.c.region == region)
+    ).scalar()
+    return found or 0
+
+
+def find_by_ids(connection: Connection, secret_ids: Sequence[int]) -> list[Secret]:
+    """Return the secrets with these numbers, in their order, without those that are gone."""
+    rows = connection.execute(select(*_COLUMNS).where(secrets.c.id.in_(list(secret_ids))))
+    found = {row.id: _secret(row) for row in rows}
+    return [found[secret_id] for secret_id in secret_ids if secret_id in found]
+
+
+def region_replicas_of(connection: Connection, primary_id: int) -> list[Secret]:
+    """Return the replicas of a secret in other regions, by region."""
+    rows = connection.execute(
+        select(*_COLUMNS)
+        .where(secrets.c.primary_id == primary_id, secrets.c.cross_account_status.is_(None))
+        .order_by(secrets.c.region)
+    )
+    return [_secret(row) for row in rows]
 
 
 def purgeable_ids(connection: Connection, now: datetime, most: int) -> list[int]:
@@ -193,125 +256,18 @@ def page(
     return [_secret(row) for row in connection.execute(query)]
 
 
-def stages_of(connection: Connection, secret_id: int) -> dict[str, str]:
-    """Return the labels of a secret, each with the version that carries it."""
-    rows = connection.execute(
-        select(stages.c.stage, stages.c.version_id).where(stages.c.secret_id == secret_id)
-    )
-    return {row.stage: row.version_id for row in rows}
-
-
-def labelled_versions(
-    connection: Connection, secret_ids: Sequence[int]
-) -> dict[int, dict[str, str]]:
-    """Return the labels of several secrets at once."""
-    found: dict[int, dict[str, str]] = {secret_id: {} for secret_id in secret_ids}
-    rows = connection.execute(
-        select(stages.c.secret_id, stages.c.stage, stages.c.version_id).where(
-            stages.c.secret_id.in_(list(secret_ids))
-        )
-    )
-    for row in rows:
-        found[row.secret_id][row.stage] = row.version_id
-    return found
-
-
-def replace_stages(
-    connection: Connection, secret_id: int, before: Mapping[str, str], after: Mapping[str, str]
-) -> None:
-    """Write the difference between two states of a secret's labels."""
-    gone = [stage for stage, holder in before.items() if after.get(stage) != holder]
-    come = {stage: holder for stage, holder in after.items() if before.get(stage) != holder}
-    if gone:
-        connection.execute(
-            delete(stages).where(stages.c.secret_id == secret_id, stages.c.stage.in_(gone))
-        )
-    if come:
-        connection.execute(
-            insert(stages),
-            [
-                {"secret_id": secret_id, "stage": stage, "version_id": holder}
-                for stage, holder in come.items()
-            ],
-        )
-
-
-def find_version(connection: Connection, secret_id: int, version_id: str) -> Version | None:
-    """Return one version of a secret."""
-    row = connection.execute(
-        select(*_VERSION_COLUMNS).where(
-            versions.c.secret_id == secret_id, versions.c.version_id == version_id
-        )
-    ).one_or_none()
-    return None if row is None else _version(row)
-
-
-def versions_of(connection: Connection, secret_id: int) -> list[Version]:
-    """Return every version of a secret, placeholders too, in the order of their creation."""
-    rows = connection.execute(
-        select(*_VERSION_COLUMNS)
-        .where(versions.c.secret_id == secret_id)
-        .order_by(versions.c.created_at, versions.c.id)
-    )
-    return [_version(row) for row in rows]
-
-
-def insert_version(connection: Connection, secret_id: int, version: Version) -> None:
-    """Store a version."""
-    connection.execute(
-        insert(versions).values(
-            secret_id=secret_id,
-            version_id=version.version_id,
-            created_at=to_epoch_ms(version.created_at),
-            kind=version.kind,
-            sealed=version.sealed,
-        )
-    )
-
-
-def fill_version(connection: Connection, secret_id: int, version: Version) -> None:
-    """Put a value into a placeholder. A version that has a value is never changed."""
-    connection.execute(
-        update(versions)
-        .where(
-            versions.c.secret_id == secret_id,
-            versions.c.version_id == version.version_id,
-            versions.c.sealed.is_(None),
-        )
-        .values(
-            kind=version.kind, sealed=version.sealed, created_at=to_epoch_ms(version.created_at)
-        )
-    )
-
-
-def delete_versions(connection: Connection, secret_id: int, version_ids: Iterable[str]) -> None:
-    """Delete versions that carry no label."""
-    connection.execute(
-        delete(versions).where(
-            versions.c.secret_id == secret_id, versions.c.version_id.in_(list(version_ids))
-        )
-    )
-
-
-def mark_accessed(connection: Connection, secret_id: int, version_id: str, day: datetime) -> None:
-    """Note that a version was read on ``day``, midnight UTC."""
-    accessed = {"last_accessed_at": to_epoch_ms(day)}
-    connection.execute(update(secrets).where(secrets.c.id == secret_id).values(accessed))
-    connection.execute(
-        update(versions)
-        .where(versions.c.secret_id == secret_id, versions.c.version_id == version_id)
-        .values(accessed)
-    )
-
-
 _COLUMNS: Final = tuple(secrets.c)
-_VERSION_COLUMNS: Final = (
-    versions.c.version_id,
-    versions.c.created_at,
-    versions.c.last_accessed_at,
-    versions.c.kind,
-    versions.c.sealed,
-)
+_PLACE: Final = (secrets.c.account, secrets.c.region)
+
+
+def _add_to_count(connection: Connection, account: str, region: str, change: int) -> None:
+    place = and_(counts.c.account == account, counts.c.region == region)
+    changed = connection.execute(
+        update(counts).where(place).values(secrets=counts.c.secrets + change)
+    )
+    if changed.rowcount == 0:
+        first = {"account": account, "region": region, "secrets": change}
+        connection.execute(insert(counts).values(first))
 
 
 def _one(connection: Connection, condition: ColumnElement[bool]) -> Secret | None:
@@ -330,15 +286,28 @@ def _secret(row: Row[*tuple[Any, ...]]) -> Secret:
         kms_key_id=row.kms_key_id,
         created_at=from_epoch_ms(row.created_at),
         last_changed_at=from_epoch_ms(row.last_changed_at),
-        last_accessed_at=_instant(row.last_accessed_at),
+        last_accessed_at=_instant(row.last_accessed_at or None),
         last_rotated_at=_instant(row.last_rotated_at),
         deleted_at=_instant(row.deleted_at),
         purge_at=_instant(row.purge_at),
         rotation=_rotation(row),
         next_window=_window(row),
         resource_policy=row.resource_policy,
-        tags=None if row.tags is None else json.loads(row.tags),
+        tags=_read(row.tags),
+        secret_type=row.secret_type,
+        owning_service=row.owning_service,
+        external_rotation=_external_rotation(row),
+        primary_id=row.primary_id,
+        primary_arn=row.primary_arn,
+        cross_account_status=row.cross_account_status,
     )
+
+
+def _external_rotation(row: Row[*tuple[Any, ...]]) -> ExternalRotation | None:
+    metadata_list, role_arn = row.external_rotation_metadata, row.external_rotation_role_arn
+    if metadata_list is None and role_arn is None:
+        return None
+    return ExternalRotation(metadata=_read(metadata_list), role_arn=role_arn)
 
 
 def _rotation(row: Row[*tuple[Any, ...]]) -> RotationSettings | None:
@@ -361,18 +330,12 @@ def _window(row: Row[*tuple[Any, ...]]) -> Window | None:
     )
 
 
-def _version(row: Row[*tuple[Any, ...]]) -> Version:
-    return Version(
-        version_id=row.version_id,
-        created_at=from_epoch_ms(row.created_at),
-        last_accessed_at=_instant(row.last_accessed_at),
-        kind=row.kind,
-        sealed=row.sealed,
-    )
-
-
 def _instant(epoch_ms: int | None) -> datetime | None:
     return None if epoch_ms is None else from_epoch_ms(epoch_ms)
+
+
+def _read(text: str | None) -> Any:  # noqa: ANN401 - whatever was stored as JSON
+    return None if text is None else json.loads(text)
 
 
 def _stored(columns: Mapping[str, ColumnValue]) -> dict[str, str | int | None]:
@@ -383,7 +346,7 @@ def _stored_value(value: ColumnValue) -> str | int | None:
     match value:
         case datetime():
             return to_epoch_ms(value)
-        case Mapping():
+        case Mapping() | list():
             return json.dumps(value)
         case _:
             return value

@@ -1,5 +1,7 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -7,7 +9,7 @@ from alembic.script import ScriptDirectory
 import pytest
 from sqlalchemy import text
 
-from keyturn.store import migrate
+from keyturn.store import migrate, secrets
 from keyturn.store.database import Database
 from keyturn.store.migrate import NewerSchemaError
 from keyturn.store.tables import metadata
@@ -49,3 +51,34 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(NewerSchemaError, match="9999"):
         migrate.migrate(database)
+
+
+def test_secrets_of_the_first_schema_keep_their_last_access_and_are_counted(
+    tmp_path: Path,
+) -> None:
+    database = Database(tmp_path / "keyturn.db")
+    with database.write() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrate._MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for name, accessed_at in (("read", 86_400_000), ("unread", None)):
+            connection.execute(
+                text(
+                    "INSERT INTO secrets (account, region, name, arn, created_at,"
+                    " last_changed_at, last_accessed_at)"
+                    " VALUES ('1', 'r', :name, :name, 0, 0, :accessed_at)"
+                ),
+                {"name": name, "accessed_at": accessed_at},
+            )
+
+    migrate.migrate(database)
+
+    with database.read() as connection:
+        read = secrets.find_by_name(connection, "1", "r", "read")
+        unread = secrets.find_by_name(connection, "1", "r", "unread")
+        assert secrets.count_in(connection, "1", "r") == 2
+    assert read is not None
+    assert read.last_accessed_at == datetime(1970, 1, 2, tzinfo=UTC)
+    assert unread is not None
+    assert unread.last_accessed_at is None

@@ -21,7 +21,7 @@ from keyturn.keys.keyring import Keyring
 from keyturn.model.secret import RotationSettings, Secret, Version
 from keyturn.secrets import lifecycle, lookup, names, stages as labels, tagging, versions
 from keyturn.secrets.refusals import SecretNotFoundError
-from keyturn.store import secrets as rows
+from keyturn.store import secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection, Database
 
 # AWS's name for the key aws/secretsmanager in ListSecretVersionIds.
@@ -53,7 +53,7 @@ class Catalogue:
     def describe_secret(self, call: AuthorisedCall) -> Output:
         with self._database.read() as connection:
             secret = _any(connection, call)
-            stages = rows.stages_of(connection, secret.id)
+            stages = version_rows.stages_of(connection, secret.id)
         return {
             **description_of(secret),
             "VersionIdsToStages": labels.by_version(stages) or None,
@@ -71,7 +71,7 @@ class Catalogue:
                 most=page.most + 1,
                 with_deleted=call.params.get("IncludePlannedDeletion", False),
             )
-            stages = rows.labelled_versions(connection, [secret.id for secret in found])
+            stages = version_rows.labelled_versions(connection, [secret.id for secret in found])
         entries = [
             {
                 **description_of(secret),
@@ -86,10 +86,10 @@ class Catalogue:
         with_deprecated = call.params.get("IncludeDeprecated", False)
         with self._database.read() as connection:
             secret = _any(connection, call)
-            stages = labels.by_version(rows.stages_of(connection, secret.id))
+            stages = labels.by_version(version_rows.stages_of(connection, secret.id))
             entries = [
                 _version_entry(secret, version, stages.get(version.version_id))
-                for version in rows.versions_of(connection, secret.id)
+                for version in version_rows.versions_of(connection, secret.id)
                 if version.sealed is not None and (with_deprecated or version.version_id in stages)
             ]
         versions_page = _versions_page(self._keyring, page, entries)
@@ -107,6 +107,12 @@ class Catalogue:
                 connection, secret, recovery_days=days, now=call.received_at
             )
         return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": purge_at}
+
+    def restore_secret(self, call: AuthorisedCall) -> Output:
+        with self._database.write() as connection:
+            secret = _any(connection, call)
+            lifecycle.restore(connection, secret, call.received_at)
+        return {"ARN": secret.arn, "Name": secret.name}
 
     def tag_resource(self, call: AuthorisedCall) -> Output:
         added = _tags(call.params["Tags"])

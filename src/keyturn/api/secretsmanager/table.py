@@ -34,6 +34,7 @@ def secrets_manager(
         _on("ListSecrets", anything, catalogue.list_secrets),
         _on("ListSecretVersionIds", secret, catalogue.list_secret_version_ids),
         _on("PutSecretValue", secret, values.put_secret_value),
+        _on("RestoreSecret", secret, catalogue.restore_secret),
         _on("RotateSecret", secret, rotating.rotate_secret),
         _on("TagResource", secret, catalogue.tag_resource),
         _on("UntagResource", secret, catalogue.untag_resource),

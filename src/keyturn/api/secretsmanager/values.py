@@ -20,7 +20,7 @@ from keyturn.secrets.refusals import (
     TwoValuesError,
     ValueMissingError,
 )
-from keyturn.store import secrets as rows
+from keyturn.store import secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection, Database
 from keyturn.store.read_cache import ReadCache
 
@@ -127,7 +127,7 @@ class Values:
         if found.secret.last_accessed_at == found.version.last_accessed_at == day:
             return
         with self._database.write() as connection:
-            rows.mark_accessed(connection, found.secret.id, found.version.version_id, day)
+            version_rows.mark_accessed(connection, found.secret.id, found.version.version_id, day)
 
 
 def alive(connection: Connection, call: AuthorisedCall) -> Secret:

@@ -1,0 +1,182 @@
+"""The versions of secrets and their staging labels, as rows.
+
+A label is its own row, keyed by secret and label: the database itself keeps a label from being on
+two versions. A version without a sealed value is a placeholder that a rotation will fill.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    ForeignKey,
+    LargeBinary,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    insert,
+    select,
+    update,
+)
+
+from keyturn.model.clock import from_epoch_ms, to_epoch_ms
+from keyturn.model.secret import Version
+from keyturn.store.metadata import RowId, metadata
+from keyturn.store.secrets import secrets
+
+versions = Table(
+    "secret_versions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("secret_id", ForeignKey("secrets.id", ondelete="CASCADE"), nullable=False),
+    Column("version_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_accessed_at", BigInteger),
+    Column("kind", Text),
+    Column("sealed", LargeBinary),
+    UniqueConstraint("secret_id", "version_id"),
+)
+
+stages = Table(
+    "secret_stages",
+    metadata,
+    Column("secret_id", ForeignKey("secrets.id", ondelete="CASCADE"), primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("version_id", Text, nullable=False),
+)
+
+
+def stages_of(connection: Connection, secret_id: int) -> dict[str, str]:
+    """Return the labels of a secret, each with the version that carries it."""
+    rows = connection.execute(
+        select(stages.c.stage, stages.c.version_id).where(stages.c.secret_id == secret_id)
+    )
+    return {row.stage: row.version_id for row in rows}
+
+
+def labelled_versions(
+    connection: Connection, secret_ids: Sequence[int]
+) -> dict[int, dict[str, str]]:
+    """Return the labels of several secrets at once."""
+    found: dict[int, dict[str, str]] = {secret_id: {} for secret_id in secret_ids}
+    rows = connection.execute(
+        select(stages.c.secret_id, stages.c.stage, stages.c.version_id).where(
+            stages.c.secret_id.in_(list(secret_ids))
+        )
+    )
+    for row in rows:
+        found[row.secret_id][row.stage] = row.version_id
+    return found
+
+
+def replace_stages(
+    connection: Connection, secret_id: int, before: Mapping[str, str], after: Mapping[str, str]
+) -> None:
+    """Write the difference between two states of a secret's labels."""
+    gone = [stage for stage, holder in before.items() if after.get(stage) != holder]
+    come = {stage: holder for stage, holder in after.items() if before.get(stage) != holder}
+    if gone:
+        connection.execute(
+            delete(stages).where(stages.c.secret_id == secret_id, stages.c.stage.in_(gone))
+        )
+    if come:
+        connection.execute(
+            insert(stages),
+            [
+                {"secret_id": secret_id, "stage": stage, "version_id": holder}
+                for stage, holder in come.items()
+            ],
+        )
+
+
+def find_version(connection: Connection, secret_id: int, version_id: str) -> Version | None:
+    """Return one version of a secret."""
+    row = connection.execute(
+        select(*_VERSION_COLUMNS).where(
+            versions.c.secret_id == secret_id, versions.c.version_id == version_id
+        )
+    ).one_or_none()
+    return None if row is None else _version(row)
+
+
+def versions_of(connection: Connection, secret_id: int) -> list[Version]:
+    """Return every version of a secret, placeholders too, in the order of their creation."""
+    rows = connection.execute(
+        select(*_VERSION_COLUMNS)
+        .where(versions.c.secret_id == secret_id)
+        .order_by(versions.c.created_at, versions.c.id)
+    )
+    return [_version(row) for row in rows]
+
+
+def insert_version(connection: Connection, secret_id: int, version: Version) -> None:
+    """Store a version."""
+    connection.execute(
+        insert(versions).values(
+            secret_id=secret_id,
+            version_id=version.version_id,
+            created_at=to_epoch_ms(version.created_at),
+            kind=version.kind,
+            sealed=version.sealed,
+        )
+    )
+
+
+def fill_version(connection: Connection, secret_id: int, version: Version) -> None:
+    """Put a value into a placeholder. A version that has a value is never changed."""
+    connection.execute(
+        update(versions)
+        .where(
+            versions.c.secret_id == secret_id,
+            versions.c.version_id == version.version_id,
+            versions.c.sealed.is_(None),
+        )
+        .values(
+            kind=version.kind, sealed=version.sealed, created_at=to_epoch_ms(version.created_at)
+        )
+    )
+
+
+def delete_versions(connection: Connection, secret_id: int, version_ids: Iterable[str]) -> None:
+    """Delete versions that carry no label."""
+    connection.execute(
+        delete(versions).where(
+            versions.c.secret_id == secret_id, versions.c.version_id.in_(list(version_ids))
+        )
+    )
+
+
+def mark_accessed(connection: Connection, secret_id: int, version_id: str, day: datetime) -> None:
+    """Note that a version was read on ``day``, midnight UTC."""
+    accessed = {"last_accessed_at": to_epoch_ms(day)}
+    connection.execute(update(secrets).where(secrets.c.id == secret_id).values(accessed))
+    connection.execute(
+        update(versions)
+        .where(versions.c.secret_id == secret_id, versions.c.version_id == version_id)
+        .values(accessed)
+    )
+
+
+_VERSION_COLUMNS: Final = (
+    versions.c.version_id,
+    versions.c.created_at,
+    versions.c.last_accessed_at,
+    versions.c.kind,
+    versions.c.sealed,
+)
+
+
+def _version(row: Row[*tuple[Any, ...]]) -> Version:
+    accessed = row.last_accessed_at
+    return Version(
+        version_id=row.version_id,
+        created_at=from_epoch_ms(row.created_at),
+        last_accessed_at=None if accessed is None else from_epoch_ms(accessed),
+        kind=row.kind,
+        sealed=row.sealed,
+    )
