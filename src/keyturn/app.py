@@ -5,6 +5,7 @@ from functools import partial
 import os
 from pathlib import Path
 import socket
+from time import monotonic_ns
 from typing import Final
 
 import structlog
@@ -18,10 +19,19 @@ from keyturn.api.lambda_.table import lambda_api
 from keyturn.api.logs.reading import Reading
 from keyturn.api.logs.table import logs_api
 from keyturn.api.operation import ServiceApi
+from keyturn.api.rate_limit import RateLimit
+from keyturn.api.request_rate import RequestRate
+from keyturn.api.secretsmanager.batch import Batch
 from keyturn.api.secretsmanager.catalogue import Catalogue
+from keyturn.api.secretsmanager.listing import Listing
+from keyturn.api.secretsmanager.policies import Policies
+from keyturn.api.secretsmanager.replicas import Replication
+from keyturn.api.secretsmanager.resources import SecretResources
 from keyturn.api.secretsmanager.rotating import Rotating
-from keyturn.api.secretsmanager.table import secrets_manager
+from keyturn.api.secretsmanager.table import Parts, secrets_manager
+from keyturn.api.secretsmanager.tags import Tagging
 from keyturn.api.secretsmanager.values import Values
+from keyturn.api.secretsmanager.version_ids import VersionIds
 from keyturn.api.sts.table import sts_api
 from keyturn.config import Settings, check, tell_starter
 from keyturn.core import Core, open_core
@@ -66,8 +76,10 @@ def serve(settings: Settings) -> None:
         listening = listen(settings.host, settings.port)
         endpoint = _endpoint(settings.host, listening)
         data_dir.describe(endpoint=endpoint, account=settings.account)
+        # Before the fork: all API processes hold a principal to one limit.
+        rate_limit = _rate_limit(settings.requests_per_second)
         api = {
-            f"api-{number}": partial(_run_api, data_dir, listening)
+            f"api-{number}": partial(_run_api, data_dir, listening, rate_limit)
             for number in range(settings.api_processes or os.cpu_count() or 1)
         }
         # The engine's functions call the API: it stops first.
@@ -115,10 +127,18 @@ def _prepare(settings: Settings, data_dir: DataDir) -> None:
     core.database.close()
 
 
-def _run_api(data_dir: DataDir, listening: socket.socket) -> None:
+def _rate_limit(requests_per_second: float | None) -> RateLimit | None:
+    if requests_per_second is None:
+        return None
+    return RateLimit(RequestRate.per_second(requests_per_second), monotonic_ns)
+
+
+def _run_api(data_dir: DataDir, listening: socket.socket, rate_limit: RateLimit | None) -> None:
     core = open_core(data_dir)
     credentials = Credentials(core.database, core.keyring, core.clock)
-    dispatcher = Dispatcher(_services(core, data_dir), credentials, core.authority, core.clock)
+    dispatcher = Dispatcher(
+        _services(core, data_dir), credentials, core.authority, core.clock, rate_limit
+    )
     threads = ThreadPoolExecutor(_THREADS_PER_PROCESS, thread_name_prefix="request")
     serve_requests(Application(dispatcher, threads), listening)
 
@@ -126,12 +146,22 @@ def _run_api(data_dir: DataDir, listening: socket.socket) -> None:
 def _services(core: Core, data_dir: DataDir) -> tuple[ServiceApi, ...]:
     database, keyring, authority = core.database, core.keyring, core.authority
     gate, wake = SecretsManagerGate(database), tapper(data_dir.wake_socket)
+    resources, values = SecretResources(database), Values(database, keyring)
+    listing = Listing(database, keyring)
     return (
         secrets_manager(
-            database,
-            Values(database, keyring),
-            Catalogue(database, keyring, authority),
-            Rotating(database, keyring, authority, gate, wake),
+            Parts(
+                resources=resources,
+                batch=Batch(values, listing, resources, authority),
+                catalogue=Catalogue(database, keyring, authority),
+                listing=listing,
+                policies=Policies(database, keyring, authority),
+                replication=Replication(database, keyring, authority),
+                rotating=Rotating(database, keyring, authority, gate, wake),
+                tagging=Tagging(database, authority),
+                values=values,
+                version_ids=VersionIds(database, keyring),
+            )
         ),
         lambda_api(
             database,

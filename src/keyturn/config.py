@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from keyturn.api.request_rate import REQUESTS_PER_SECOND_MAX, REQUESTS_PER_SECOND_MIN
 from keyturn.model.errors import InvalidInputError
 from keyturn.model.plaintext import Plaintext
 
@@ -40,6 +41,7 @@ class Settings:
     account: str
     administrator_key: GivenKey | None = None
     api_processes: int | None = None
+    requests_per_second: float | None = None
 
 
 def default_data_dir() -> Path:
@@ -82,6 +84,18 @@ def check(settings: Settings) -> None:
         raise SettingError(f"The account id must have {_ACCOUNT_DIGITS} digits.")
     if not 0 <= settings.port <= _PORT_MAX:
         raise SettingError(f"The port must be between 0 and {_PORT_MAX}.")
+    _check_rate(settings.requests_per_second)
+
+
+def _check_rate(requests_per_second: float | None) -> None:
+    if requests_per_second is None:
+        return
+    # What is not a number fails every comparison, and so this one.
+    if not REQUESTS_PER_SECOND_MIN <= requests_per_second <= REQUESTS_PER_SECOND_MAX:
+        raise SettingError(
+            f"The requests per second must be a number from {REQUESTS_PER_SECOND_MIN} to "
+            f"{REQUESTS_PER_SECOND_MAX}; without the setting there is no limit."
+        )
 
 
 def tell_starter(endpoint: str) -> None:

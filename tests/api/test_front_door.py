@@ -17,6 +17,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 import pytest
 
+from support.aws_client import load_model
 from support.live_api import (
     ACCOUNT,
     Answer,
@@ -322,11 +323,20 @@ def test_unknown_operation_is_refused(api: LiveApi, target: str, status: int) ->
 
 
 def test_operation_of_aws_that_is_not_served_is_refused_by_its_name(api: LiveApi) -> None:
-    assert api.post("ReplicateSecretToRegions", {}).refusal == (
+    request = api.sign("logs", api.request({}, target="Logs_20140328.PutLogEvents"))
+
+    assert send(request).refusal == (
         400,
         "UnknownOperationException",
-        "Keyturn doesn't serve the operation ReplicateSecretToRegions.",
+        "Keyturn doesn't serve the operation PutLogEvents.",
     )
+
+
+@pytest.mark.parametrize("operation", sorted(load_model("secretsmanager").operation_names))
+def test_every_operation_of_secrets_manager_is_served(api: LiveApi, operation: str) -> None:
+    answer = api.post(operation, {})
+
+    assert answer.status == 200 or answer.refusal[1] != "UnknownOperationException"
 
 
 def test_service_that_is_not_served_is_refused_by_its_name(api: LiveApi) -> None:

@@ -265,20 +265,3 @@ def test_name_that_is_scheduled_for_deletion_is_refused(api: LiveApi) -> None:
             "deletion."
         ),
     )
-
-
-@pytest.mark.parametrize(
-    ("member", "value"),
-    [("AddReplicaRegions", [{"Region": "eu-west-1"}]), ("Type", "SalesforceClientSecret")],
-)
-def test_what_is_not_served_is_refused_rather_than_ignored(
-    api: LiveApi, member: str, value: object
-) -> None:
-    answer = api.post("CreateSecret", {"Name": "a", "ClientRequestToken": token(), member: value})
-
-    assert answer.refusal == (
-        400,
-        "InvalidParameterException",
-        f"Keyturn doesn't serve {member} in this operation.",
-    )
-    assert api.secrets.list_secrets()["SecretList"] == []

@@ -367,21 +367,3 @@ def test_created_date_of_a_version_is_its_own(api: LiveApi) -> None:
 
     assert read["CreatedDate"] > described["CreatedDate"]
     assert described["LastChangedDate"] - read["CreatedDate"] < timedelta(seconds=1)
-
-
-@pytest.mark.parametrize(
-    ("member", "value"),
-    [
-        ("Filters", [{"Key": "name", "Values": ["b"]}]),
-        ("SortBy", "name"),
-        ("SortOrder", "desc"),
-    ],
-)
-def test_choice_that_is_not_served_is_refused_rather_than_ignored(
-    api: LiveApi, member: str, value: object
-) -> None:
-    assert api.post("ListSecrets", {member: value}).refusal == (
-        400,
-        "InvalidParameterException",
-        f"Keyturn doesn't serve {member} in this operation.",
-    )

@@ -1,4 +1,4 @@
-"""Refusals that any service can meet, in that service's words: no signature, no right, no service.
+"""Refusals that any service can meet, in its words: no signature, no right, no service, no more.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html and each service's own
 page of the same name.
@@ -6,7 +6,11 @@ page of the same name.
 
 from typing import Final, Literal
 
-from keyturn.api.refusals import OperationNotServedError, ServiceNotServedError
+from keyturn.api.refusals import (
+    OperationNotServedError,
+    ServiceNotServedError,
+    ThrottledError,
+)
 from keyturn.api.signature_faults import aws_code_and_text
 from keyturn.model.errors import NotAllowedError, ServiceError, SignatureError
 from keyturn.model.http import HttpRequest
@@ -21,6 +25,13 @@ _ACCESS_DENIED: Final[dict[Family, tuple[str, int]]] = {
     "rest-json": ("AccessDeniedException", 403),
     "query": ("AccessDenied", 403),
 }
+# All three are what an SDK waits for and tries again. CommonErrors of Secrets Manager and of Logs;
+# Lambda's TooManyRequestsException, whose reason is one of its ThrottleReasons; IAM's and STS's.
+_THROTTLED: Final[dict[Family, tuple[str, int]]] = {
+    "json": ("ThrottlingException", 400),
+    "rest-json": ("TooManyRequestsException", 429),
+    "query": ("Throttling", 400),
+}
 
 
 def common_fault(service: str, error: ServiceError) -> Fault | None:
@@ -33,6 +44,8 @@ def common_fault(service: str, error: ServiceError) -> Fault | None:
         case NotAllowedError():
             code, status = _ACCESS_DENIED[family]
             return Fault(code, _not_allowed_text(error), status)
+        case ThrottledError():
+            return _throttled(family)
         case ServiceNotServedError(service=asked):
             text = f"Keyturn doesn't serve {asked}; it serves {', '.join(error.served)}."
             return Fault("UnknownOperationException", text, 404)
@@ -53,6 +66,13 @@ def service_of_unrouted(request: HttpRequest) -> str:
         return "secretsmanager"
     is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     return "sts" if is_form or "Action=" in request.query else "lambda"
+
+
+def _throttled(family: Family) -> Fault:
+    code, status = _THROTTLED[family]
+    is_modelled = family == "rest-json"
+    reason = {"Type": "User", "Reason": "CallerRateLimitExceeded"} if is_modelled else {}
+    return Fault(code, "Rate exceeded", status, members=reason)
 
 
 def _not_allowed_text(error: NotAllowedError) -> str:

@@ -2,6 +2,7 @@
 
     route         which service and operation it is for; nothing is believed yet
     authenticate  who sent it (SigV4), and its members in the operation's shape
+    admit         whether they are within the limit of requests, if there is one
     authorise     whether policies allow it, on the resource that it is about
     perform       the operation itself
     encode        the answer, or the refusal, in the service's protocol
@@ -22,6 +23,8 @@ import structlog
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
 from keyturn.api.common_faults import common_fault, service_of_unrouted
 from keyturn.api.operation import Operation, ServiceApi
+from keyturn.api.permission import require
+from keyturn.api.rate_limit import RateLimit
 from keyturn.api.refusals import OperationNotServedError, ServiceNotServedError
 from keyturn.iam.authority import Authority
 from keyturn.iam.credentials import Credentials
@@ -60,6 +63,7 @@ class Dispatcher:
         credentials: Credentials,
         authority: Authority,
         clock: Clock,
+        rate_limit: RateLimit | None = None,
     ) -> None:
         self._services = {service.name: service for service in services}
         self._operations = {
@@ -70,6 +74,7 @@ class Dispatcher:
         self._credentials = credentials
         self._authority = authority
         self._clock = clock
+        self._rate_limit = rate_limit
 
     def route(self, request: HttpRequest, source_ip: str) -> "RoutedCall | HttpResponse":
         """Return the routed call, or the refusal of one that leads nowhere."""
@@ -83,6 +88,7 @@ class Dispatcher:
         """Return the answer to a routed call, whatever it is."""
         try:
             authenticated = self._authenticate(routed)
+            self._admit(authenticated)
             authorised = self._authorise(routed.operation, authenticated)
             output = self._perform(routed.operation, authorised)
             return routed.shape.encode(output, routed.request_id)
@@ -135,19 +141,12 @@ class Dispatcher:
             params=routed.shape.decode(routed.request),
         )
 
+    def _admit(self, call: AuthenticatedCall) -> None:
+        if self._rate_limit is not None:
+            self._rate_limit.admit(call.caller.identity_arn)
+
     def _authorise(self, operation: Operation, call: AuthenticatedCall) -> AuthorisedCall:
-        resource = operation.resource(call)
-        self._authority.require(
-            call.caller,
-            operation.action,
-            resource.arn,
-            resource_policy=resource.policy,
-            context={
-                "aws:SourceIp": (call.source_ip,),
-                "aws:RequestedRegion": (call.region,),
-                **resource.context,
-            },
-        )
+        require(self._authority, call, operation.action, operation.resource(call))
         return AuthorisedCall(
             caller=call.caller,
             region=call.region,

@@ -1,8 +1,8 @@
-"""Requests that lead nowhere."""
+"""Requests that are turned away before any operation: they lead nowhere, or are one too many."""
 
 from collections.abc import Iterable
 
-from keyturn.model.errors import NotFoundError
+from keyturn.model.errors import LimitError, NotFoundError
 
 
 class ServiceNotServedError(NotFoundError):
@@ -20,3 +20,11 @@ class OperationNotServedError(NotFoundError):
     def __init__(self, operation: str) -> None:
         super().__init__(operation)
         self.operation = operation
+
+
+class ThrottledError(LimitError):
+    """A principal sends more requests than the server's rate limit allows it."""
+
+    def __init__(self, principal_arn: str) -> None:
+        super().__init__(principal_arn)
+        self.principal_arn = principal_arn

@@ -40,6 +40,15 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    requests_per_second: Annotated[
+        float | None,
+        typer.Option(
+            envvar="KEYTURN_REQUESTS_PER_SECOND",
+            help="Requests that each user and role may send a second, a second's worth at once.  "
+            "[default: no limit]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run the server until it is told to stop (SIGTERM or Ctrl-C).
 
@@ -57,5 +66,6 @@ def serve(
             account=account_id,
             administrator_key=given_administrator_key(),
             api_processes=api_processes,
+            requests_per_second=requests_per_second,
         )
     )

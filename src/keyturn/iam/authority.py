@@ -151,7 +151,8 @@ class Authority:
 def _asker(principal: Principal) -> Asker:
     # A policy can name a session by its own ARN or by its role's.
     names = (principal.arn, principal.identity_arn)
-    return Asker(kind="AWS", names=names, account=principal.account)
+    unique_id = principal.unique_id.partition(":")[0]
+    return Asker(kind="AWS", names=names, account=principal.account, unique_id=unique_id)
 
 
 def _about_role(asker: Asker, action: str, role_arn: str, keys: Given) -> Question:

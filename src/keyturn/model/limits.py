@@ -5,6 +5,7 @@ AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limit
 
 from typing import Final
 
+SECRETS_PER_REGION_MAX: Final = 500_000
 SECRET_VALUE_BYTES_MAX: Final = 65_536
 STAGES_PER_SECRET_MAX: Final = 20
 VERSIONS_PER_SECRET_KEPT: Final = 100
@@ -17,3 +18,4 @@ RECOVERY_WINDOW_DAYS_MIN: Final = 7
 RECOVERY_WINDOW_DAYS_MAX: Final = 30
 
 LIST_PAGE_MAX: Final = 100
+LIST_SECRETS_LOOKED_AT_MAX: Final = 10_000

@@ -80,11 +80,14 @@ class Secret:
         deleted_at: when DeleteSecret was called; None while the secret is alive.
         purge_at: when the recovery window of a deleted secret ends.
         rotation: None until rotation is configured for the first time.
+        resource_policy: as it was written.
+        policy_in_force: the same with users and roles named by their unique ids.
         tags: None for a secret that was never tagged, which AWS tells from one without tags.
         secret_type: the partner that holds an external secret.
         owning_service: the AWS service that made the secret, and alone may change it.
         primary_id: the secret whose versions and labels this one shows: it is a replica.
-        primary_arn: that secret's ARN; for a replica in another account also before and after.
+        primary_arn: that secret's ARN; for a replica in another account also before and after
+            they are linked; its own for a secret that has replicas in other regions.
         cross_account_status: None unless it is a replica in another account.
     """
 
@@ -104,6 +107,7 @@ class Secret:
     rotation: RotationSettings | None = None
     next_window: Window | None = None
     resource_policy: str | None = None
+    policy_in_force: str | None = None
     tags: Tags | None = None
     secret_type: str | None = None
     owning_service: str | None = None

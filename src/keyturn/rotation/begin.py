@@ -38,6 +38,11 @@ def configure(
         rotation_lambda_arn=lambda_arn,
         last_changed_at=now,
     )
+    save_rules(connection, secret, rules)
+
+
+def save_rules(connection: Connection, secret: Secret, rules: RotationRules | None) -> None:
+    """Store when the secret rotates. None keeps the stored rules."""
     if rules is not None:
         rows.save(
             connection,

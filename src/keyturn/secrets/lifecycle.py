@@ -10,15 +10,20 @@ from datetime import datetime, timedelta
 
 from keyturn.keys.keyring import Keyring
 from keyturn.model.ids import new_secret_arn_suffix
-from keyturn.model.limits import RECOVERY_WINDOW_DAYS_MAX, RECOVERY_WINDOW_DAYS_MIN
+from keyturn.model.limits import (
+    RECOVERY_WINDOW_DAYS_MAX,
+    RECOVERY_WINDOW_DAYS_MIN,
+    SECRETS_PER_REGION_MAX,
+)
 from keyturn.model.secret import Secret
-from keyturn.secrets import names
+from keyturn.secrets import cross_account, encryption_key, names, ownership, replication
 from keyturn.secrets.refusals import (
     ForceWithRecoveryWindowError,
     NameScheduledForDeletionError,
     NameTakenError,
     RecoveryWindowError,
     ScheduledForDeletionError,
+    TooManySecretsError,
 )
 from keyturn.secrets.tagging import with_tags
 from keyturn.secrets.versions import NewVersion, Stored, store_value
@@ -28,7 +33,11 @@ from keyturn.store.database import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSecret:
-    """What CreateSecret asks for."""
+    """What CreateSecret asks for.
+
+    Attributes:
+        owning_service: the service that makes it on a user's behalf; no request can name one.
+    """
 
     account: str
     region: str
@@ -37,6 +46,9 @@ class NewSecret:
     description: str | None
     kms_key_id: str | None
     tags: Mapping[str, str] | None
+    secret_type: str | None = None
+    owning_service: str | None = None
+    cross_account_primary_arn: str | None = None
 
 
 def create(
@@ -47,6 +59,7 @@ def create(
     Raises:
         InvalidNameError, NameTakenError, NameScheduledForDeletionError, TokenReusedError: the
             name or the token is in the way.
+        TooManySecretsError: the account has as many in the region as it may.
     """
     names.check(new.name)
     existing = rows.find_by_name(connection, new.account, new.region, new.name)
@@ -94,6 +107,19 @@ def check_deletion_options(*, is_forced: bool, recovery_days: int | None) -> Non
         raise RecoveryWindowError
 
 
+def require_deletable(connection: Connection, secret: Secret) -> None:
+    """Return if the secret may be deleted, now or later.
+
+    Raises:
+        OnReplicaError, HasReplicasError, StillReplicatedError: replication has to end first.
+        ManagedSecretError: another service deletes it.
+    """
+    ownership.require_own_metadata(secret)
+    ownership.require_unmanaged(secret)
+    replication.require_no_replicas(connection, secret)
+    cross_account.require_ended(connection, secret)
+
+
 def delete_now(connection: Connection, secret: Secret) -> None:
     """Delete the secret with every version. Nothing brings it back."""
     rows.delete_secret(connection, secret.id)
@@ -110,6 +136,8 @@ def invented_arn(account: str, region: str, secret_id: str) -> str:
 
 
 def _inserted(connection: Connection, new: NewSecret, now: datetime) -> Secret:
+    if rows.count_in(connection, new.account, new.region) >= SECRETS_PER_REGION_MAX:
+        raise TooManySecretsError
     tags = None if new.tags is None else with_tags(None, new.tags)
     arn = names.secret_arn(new.region, new.account, new.name, new_secret_arn_suffix())
     secret_id = rows.insert_secret(
@@ -119,10 +147,14 @@ def _inserted(connection: Connection, new: NewSecret, now: datetime) -> Secret:
         name=new.name,
         arn=arn,
         description=new.description,
-        kms_key_id=new.kms_key_id,
+        kms_key_id=encryption_key.named(new.kms_key_id),
         created_at=now,
         last_changed_at=now,
         tags=tags,
+        secret_type=new.secret_type,
+        owning_service=new.owning_service,
+        primary_arn=new.cross_account_primary_arn,
+        cross_account_status=None if new.cross_account_primary_arn is None else "Pending",
     )
     secret = rows.find_by_id(connection, secret_id)
     assert secret is not None

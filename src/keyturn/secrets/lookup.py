@@ -1,4 +1,7 @@
-"""Find the secret that a ``SecretId`` refers to, within the caller's account and region."""
+"""Find the secret that a ``SecretId`` refers to, in the region of the request.
+
+A name is one of the caller's account. An ARN may be another account's: policies decide.
+"""
 
 from keyturn.model.secret import Secret
 from keyturn.secrets.names import ByArn, ByName, ByPartialArn, read_secret_id
@@ -15,7 +18,7 @@ def find(connection: Connection, account: str, region: str, secret_id: str) -> S
         InvalidNameError: ``secret_id`` can't refer to any.
     """
     secret = _found(connection, account, region, secret_id)
-    if secret is None or (secret.account, secret.region) != (account, region):
+    if secret is None or secret.region != region:
         raise SecretNotFoundError
     return secret
 

@@ -88,6 +88,10 @@ class RecoveryWindowError(InvalidInputError):
     """The recovery window is shorter or longer than AWS allows."""
 
 
+class TooManySecretsError(LimitError):
+    """The account has as many secrets in the region as it may have."""
+
+
 class TooManyTagsError(LimitError):
     """More tags than a secret may have."""
 
@@ -96,8 +100,16 @@ class TagKeyMissingError(InvalidInputError):
     """A tag without a key."""
 
 
-class MemberNotServedError(InvalidInputError):
-    """The request asks for something that this server doesn't do, and must not seem to do."""
+class EitherListOrFiltersError(InvalidInputError):
+    """A batch is asked for by a list of secrets or by filters: by one of them."""
+
+
+class MostWithoutFiltersError(InvalidInputError):
+    """Only what filters find comes in pages."""
+
+
+class ReplicaMemberError(InvalidInputError):
+    """A replica of another account's secret is made without this member."""
 
     def __init__(self, member: str) -> None:
         super().__init__(member)

@@ -11,7 +11,7 @@ AWS: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecre
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from keyturn.keys.keyring import Keyring
@@ -20,7 +20,7 @@ from keyturn.model.limits import (
     UNLABELLED_VERSION_HOURS_MIN,
     VERSIONS_PER_SECRET_KEPT,
 )
-from keyturn.model.secret import AWSCURRENT, Secret, SecretValue, Version
+from keyturn.model.secret import AWSCURRENT, AWSPENDING, Secret, SecretValue, Version
 from keyturn.secrets import stages as labels
 from keyturn.secrets.refusals import (
     StageNotFoundError,
@@ -99,9 +99,9 @@ def find_value(
         StageNotFoundError, VersionNotFoundError: no such version has a value.
         StageVersionMismatchError: the label isn't on the version.
     """
-    stages = version_rows.stages_of(connection, secret.id)
+    stages = version_rows.stages_of(connection, secret.values_id)
     wanted = _wanted_version_id(stages, version_id, stage)
-    version = version_rows.find_version(connection, secret.id, wanted)
+    version = version_rows.find_version(connection, secret.values_id, wanted)
     if version is None or version.sealed is None:
         raise (
             VersionNotFoundError(wanted) if version_id else StageNotFoundError(stage or AWSCURRENT)
@@ -142,6 +142,21 @@ def copy_value(
     value = open_value(keyring, secret, version)
     copy = _sealed(keyring, secret, NewVersion(token=to_version_id, value=value), now)
     version_rows.insert_version(connection, secret.id, copy)
+
+
+def copy_all(connection: Connection, keyring: Keyring, source: Secret, target: Secret) -> None:
+    """Give ``target``, which has none, the versions and labels that ``source`` shows.
+
+    A rotation that is under way isn't copied: neither its label nor its placeholder.
+    """
+    stages = version_rows.stages_of(connection, source.values_id)
+    kept = {stage: holder for stage, holder in stages.items() if stage != AWSPENDING}
+    for version in version_rows.versions_of(connection, source.values_id):
+        if version.sealed is not None:
+            plaintext = open_value(keyring, source, version).plaintext
+            sealed = keyring.seal(plaintext, _context(target, version.version_id))
+            version_rows.insert_version(connection, target.id, replace(version, sealed=sealed))
+    version_rows.replace_stages(connection, target.id, {}, kept)
 
 
 def move_stage(
@@ -193,7 +208,7 @@ def _sealed(keyring: Keyring, secret: Secret, new: NewVersion, now: datetime) ->
 
 def _context(secret: Secret, version_id: str) -> dict[str, str]:
     # AWS: "Encryption context" in "Secret encryption and decryption in AWS Secrets Manager".
-    return {"SecretARN": secret.arn, "SecretVersionId": version_id}
+    return {"SecretARN": secret.values_arn, "SecretVersionId": version_id}
 
 
 def _write(
@@ -222,13 +237,15 @@ def _forget_old_versions(
 ) -> None:
     # AWS: "Secrets Manager removes deprecated versions when there are more than 100", but never
     # one that was created less than 24 hours ago.
-    versions = version_rows.versions_of(connection, secret.id)
-    spare = len(versions) - VERSIONS_PER_SECRET_KEPT
+    spare = version_rows.count_versions(connection, secret.id) - VERSIONS_PER_SECRET_KEPT
     if spare <= 0:
         return
-    young_at = now - timedelta(hours=UNLABELLED_VERSION_HOURS_MIN)
-    labelled = set(stages.values())
-    old = [v for v in versions if v.version_id not in labelled and v.created_at <= young_at]
-    version_rows.delete_versions(
-        connection, secret.id, [version.version_id for version in old[:spare]]
+    created_before = now - timedelta(hours=UNLABELLED_VERSION_HOURS_MIN)
+    old = version_rows.oldest_version_ids(
+        connection,
+        secret.id,
+        without=set(stages.values()),
+        created_before=created_before,
+        most=spare,
     )
+    version_rows.delete_versions(connection, secret.id, old)

@@ -89,6 +89,20 @@ def find_by_arn(connection: Connection, arn: str) -> User | Role | None:
     return _user(row) if row.kind == "user" else _role(row)
 
 
+def find_by_unique_id(connection: Connection, unique_id: str) -> User | Role | None:
+    """Return the user or the role with this unique id."""
+    arn = connection.execute(
+        select(identities.c.arn).where(identities.c.unique_id == unique_id)
+    ).scalar()
+    return None if arn is None else find_by_arn(connection, arn)
+
+
+def is_account(connection: Connection, account: str) -> bool:
+    """Tell whether there is any identity in an account."""
+    found = select(identities.c.id).where(identities.c.account == account).limit(1)
+    return connection.execute(found).one_or_none() is not None
+
+
 def is_name_taken(connection: Connection, account: str, kind: IdentityKind, name: str) -> bool:
     """Tell whether an identity of this kind has the name, in whatever case."""
     found = connection.execute(

@@ -4,7 +4,8 @@ A label is its own row, keyed by secret and label: the database itself keeps a l
 two versions. A version without a sealed value is a placeholder that a rotation will fill.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,13 +20,15 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    func,
     insert,
     select,
+    tuple_,
     update,
 )
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
-from keyturn.model.secret import Version
+from keyturn.model.secret import Secret, Version
 from keyturn.store.metadata import RowId, metadata
 from keyturn.store.secrets import secrets
 
@@ -114,6 +117,82 @@ def versions_of(connection: Connection, secret_id: int) -> list[Version]:
     return [_version(row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedVersion:
+    """A version that has a value, without it.
+
+    Attributes:
+        position: where it stands among the secret's versions, the oldest first.
+    """
+
+    version_id: str
+    created_at: datetime
+    last_accessed_at: datetime | None
+    position: tuple[int, int]
+
+
+def page_with_values(
+    connection: Connection,
+    secret_id: int,
+    *,
+    after: tuple[int, int],
+    most: int,
+    among: Collection[str] | None,
+) -> list[ListedVersion]:
+    """Return versions that have a value, the oldest first, beginning after a position.
+
+    Args:
+        among: only these; None for all.
+    """
+    position = tuple_(versions.c.created_at, versions.c.id)
+    query = (
+        select(
+            versions.c.id,
+            versions.c.version_id,
+            versions.c.created_at,
+            versions.c.last_accessed_at,
+        )
+        .where(
+            versions.c.secret_id == secret_id,
+            versions.c.sealed.is_not(None),
+            position > tuple_(*after),
+        )
+        .order_by(versions.c.created_at, versions.c.id)
+        .limit(most)
+    )
+    if among is not None:
+        query = query.where(versions.c.version_id.in_(list(among)))
+    return [_listed(row) for row in connection.execute(query)]
+
+
+def count_versions(connection: Connection, secret_id: int) -> int:
+    """Return how many versions a secret has, placeholders too."""
+    counted = select(func.count()).where(versions.c.secret_id == secret_id)
+    return connection.execute(counted).scalar_one()
+
+
+def oldest_version_ids(
+    connection: Connection,
+    secret_id: int,
+    *,
+    without: Collection[str],
+    created_before: datetime,
+    most: int,
+) -> list[str]:
+    """Return the oldest versions of a secret, but for those in ``without``."""
+    rows = connection.execute(
+        select(versions.c.version_id)
+        .where(
+            versions.c.secret_id == secret_id,
+            versions.c.created_at <= to_epoch_ms(created_before),
+            versions.c.version_id.not_in(list(without)),
+        )
+        .order_by(versions.c.created_at, versions.c.id)
+        .limit(most)
+    )
+    return [row.version_id for row in rows]
+
+
 def insert_version(connection: Connection, secret_id: int, version: Version) -> None:
     """Store a version."""
     connection.execute(
@@ -151,13 +230,19 @@ def delete_versions(connection: Connection, secret_id: int, version_ids: Iterabl
     )
 
 
-def mark_accessed(connection: Connection, secret_id: int, version_id: str, day: datetime) -> None:
-    """Note that a version was read on ``day``, midnight UTC."""
+def delete_all(connection: Connection, secret_id: int) -> None:
+    """Delete every version of a secret, with every label."""
+    connection.execute(delete(stages).where(stages.c.secret_id == secret_id))
+    connection.execute(delete(versions).where(versions.c.secret_id == secret_id))
+
+
+def mark_accessed(connection: Connection, secret: Secret, version_id: str, day: datetime) -> None:
+    """Note that a version was read through ``secret`` on ``day``, midnight UTC."""
     accessed = {"last_accessed_at": to_epoch_ms(day)}
-    connection.execute(update(secrets).where(secrets.c.id == secret_id).values(accessed))
+    connection.execute(update(secrets).where(secrets.c.id == secret.id).values(accessed))
     connection.execute(
         update(versions)
-        .where(versions.c.secret_id == secret_id, versions.c.version_id == version_id)
+        .where(versions.c.secret_id == secret.values_id, versions.c.version_id == version_id)
         .values(accessed)
     )
 
@@ -171,12 +256,24 @@ _VERSION_COLUMNS: Final = (
 )
 
 
+def _listed(row: Row[*tuple[Any, ...]]) -> ListedVersion:
+    return ListedVersion(
+        version_id=row.version_id,
+        created_at=from_epoch_ms(row.created_at),
+        last_accessed_at=_instant(row.last_accessed_at),
+        position=(row.created_at, row.id),
+    )
+
+
 def _version(row: Row[*tuple[Any, ...]]) -> Version:
-    accessed = row.last_accessed_at
     return Version(
         version_id=row.version_id,
         created_at=from_epoch_ms(row.created_at),
-        last_accessed_at=None if accessed is None else from_epoch_ms(accessed),
+        last_accessed_at=_instant(row.last_accessed_at),
         kind=row.kind,
         sealed=row.sealed,
     )
+
+
+def _instant(epoch_ms: int | None) -> datetime | None:
+    return None if epoch_ms is None else from_epoch_ms(epoch_ms)

@@ -62,6 +62,7 @@ secrets = Table(
     Column("window_opens_at", BigInteger),
     Column("window_closes_at", BigInteger),
     Column("resource_policy", Text),
+    Column("policy_in_force", Text),
     Column("tags", Text),
     Column("secret_type", Text),
     Column("owning_service", Text),
@@ -115,6 +116,7 @@ _REPLICATED: Final = frozenset(
         "description",
         "last_changed_at",
         "owning_service",
+        "policy_in_force",
         "resource_policy",
         "secret_type",
         "tags",
@@ -235,27 +237,6 @@ def next_opening_at(connection: Connection) -> datetime | None:
     return None if opens_at is None else from_epoch_ms(opens_at)
 
 
-def page(
-    connection: Connection,
-    *,
-    account: str,
-    region: str,
-    after_id: int,
-    most: int,
-    with_deleted: bool,
-) -> list[Secret]:
-    """Return secrets in the order of their creation, beginning after ``after_id``."""
-    query = (
-        select(*_COLUMNS)
-        .where(secrets.c.account == account, secrets.c.region == region, secrets.c.id > after_id)
-        .order_by(secrets.c.id)
-        .limit(most)
-    )
-    if not with_deleted:
-        query = query.where(secrets.c.deleted_at.is_(None))
-    return [_secret(row) for row in connection.execute(query)]
-
-
 _COLUMNS: Final = tuple(secrets.c)
 _PLACE: Final = (secrets.c.account, secrets.c.region)
 
@@ -293,6 +274,7 @@ def _secret(row: Row[*tuple[Any, ...]]) -> Secret:
         rotation=_rotation(row),
         next_window=_window(row),
         resource_policy=row.resource_policy,
+        policy_in_force=row.policy_in_force,
         tags=_read(row.tags),
         secret_type=row.secret_type,
         owning_service=row.owning_service,

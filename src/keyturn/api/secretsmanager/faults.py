@@ -3,10 +3,20 @@
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
 """
 
-from keyturn.api.secretsmanager import rotation_faults
+from keyturn.api.secretsmanager import (
+    listing_faults,
+    policy_faults,
+    replica_faults,
+    rotation_faults,
+)
 from keyturn.keys.envelope import DecryptionError
 from keyturn.model.errors import ServiceError
-from keyturn.model.limits import SECRET_VALUE_BYTES_MAX, STAGES_PER_SECRET_MAX, TAGS_PER_SECRET_MAX
+from keyturn.model.limits import (
+    SECRET_VALUE_BYTES_MAX,
+    SECRETS_PER_REGION_MAX,
+    STAGES_PER_SECRET_MAX,
+    TAGS_PER_SECRET_MAX,
+)
 from keyturn.secrets import names, password, refusals, stages
 from keyturn.wire.fault import Fault
 
@@ -69,6 +79,18 @@ _PLAIN: dict[type[ServiceError], tuple[str, str]] = {
         _PARAMETER,
         "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).",
     ),
+    refusals.EitherListOrFiltersError: (
+        _PARAMETER,
+        "Either 'SecretIdList' or 'Filters' must be provided, but not both.",
+    ),
+    refusals.MostWithoutFiltersError: (
+        _PARAMETER,
+        "'Filters' not specified. 'Filters' must also be specified when 'MaxResults' is provided.",
+    ),
+    refusals.TooManySecretsError: (
+        _LIMIT,
+        f"An account can't have more than {SECRETS_PER_REGION_MAX} secrets in a Region.",
+    ),
     refusals.TooManyTagsError: (
         _LIMIT,
         f"A secret can't have more than {TAGS_PER_SECRET_MAX} tags.",
@@ -112,7 +134,13 @@ def fault_of(error: ServiceError) -> Fault | None:
     if plain is not None:
         code, text = plain
         return Fault(code, text)
-    return _with_names(error) or rotation_faults.fault_of(error)
+    return (
+        _with_names(error)
+        or listing_faults.fault_of(error)
+        or replica_faults.fault_of(error)
+        or policy_faults.fault_of(error)
+        or rotation_faults.fault_of(error)
+    )
 
 
 def _with_names(error: ServiceError) -> Fault | None:
@@ -121,8 +149,6 @@ def _with_names(error: ServiceError) -> Fault | None:
             return _value_not_found(f"staging label: {stage}")
         case refusals.VersionNotFoundError() | refusals.UnknownVersionError():
             return _value_not_found(f"VersionId: {error.version_id}")
-        case refusals.MemberNotServedError(member=member):
-            return Fault(_PARAMETER, f"Keyturn doesn't serve {member} in this operation.")
         case refusals.NameTakenError() | refusals.TokenReusedError():
             return Fault(_EXISTS, _exists_text(error))
         case stages.StageElsewhereError() | stages.StageNotOnVersionError():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from keyturn.api.operation import Output
 from keyturn.keys.envelope import DecryptionError
@@ -15,12 +15,18 @@ class NextTokenError(InvalidInputError):
     """The NextToken isn't one that we gave for this listing."""
 
 
+Position = tuple[int, int]
+"""Where an entry stands in its listing: what it is ordered by, and what tells equals apart."""
+
+_BEGINNING: Final[Position] = (0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Which part of which listing is asked for: ``most`` entries after the position ``after``."""
 
     listing: str
-    after: int
+    after: Position
     most: int
 
 
@@ -32,7 +38,7 @@ def read_page(keyring: Keyring, params: Mapping[str, Any], listing: str) -> Page
     """
     token = params.get("NextToken")
     most = params.get("MaxResults", LIST_PAGE_MAX)
-    return Page(listing, 0 if token is None else _position(keyring, token, listing), most)
+    return Page(listing, _BEGINNING if token is None else _position(keyring, token, listing), most)
 
 
 def page_of(
@@ -40,7 +46,7 @@ def page_of(
     page: Page,
     member: str,
     entries: Sequence[Output],
-    positions: Sequence[int],
+    positions: Sequence[Position],
 ) -> Output:
     """Return one page, given up to one entry more than fits, and each entry's position."""
     if len(entries) <= page.most:
@@ -49,11 +55,12 @@ def page_of(
     return {member: list(entries[: page.most]), "NextToken": keyring.seal_token(claims)}
 
 
-def _position(keyring: Keyring, token: str, listing: str) -> int:
+def _position(keyring: Keyring, token: str, listing: str) -> Position:
     try:
         claims = keyring.open_token(token)
     except DecryptionError:
         raise NextTokenError from None
     if claims.get("listing") != listing:
         raise NextTokenError
-    return int(claims["after"])
+    ordered_by, row = claims["after"]
+    return int(ordered_by), int(row)

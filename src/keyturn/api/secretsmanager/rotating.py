@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keyturn.api.calls import AuthorisedCall
-from keyturn.api.operation import Output
-from keyturn.api.secretsmanager.values import alive
+from keyturn.api.operation import Output, Resource
+from keyturn.api.permission import require
+from keyturn.api.secretsmanager.found import with_own_values
 from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
-from keyturn.rotation import request as rotation, schedule
+from keyturn.model.secret import Secret
+from keyturn.rotation import external, request as rotation, schedule
 from keyturn.store.database import Database
 
 
@@ -37,22 +39,42 @@ class Rotating:
         if not token:
             raise rotation.RotationTokenMissingError
         with self._database.write() as connection:
-            secret = alive(connection, call)
-            request = _request(token, call.params)
-            function = rotation.chosen_function(secret, request)
+            secret = with_own_values(connection, call)
+            if _is_external(secret, call.params):
+                request = _external_request(call.params)
+                external.configure(connection, secret, request, call.received_at)
+                return {"ARN": secret.arn, "Name": secret.name}
+            rotation_request = _request(token, call.params)
+            function = rotation.chosen_function(secret, rotation_request)
             # AWS: whoever turns rotation on must be allowed to invoke the function.
-            self._authority.require(call.caller, "lambda:InvokeFunction", function)
+            require(self._authority, call, "lambda:InvokeFunction", Resource(function))
             version_id = rotation.rotate(
-                connection, self._keyring, self._gate, secret, request, call.received_at
+                connection, self._keyring, self._gate, secret, rotation_request, call.received_at
             )
         self._wake()
         return {"ARN": secret.arn, "Name": secret.name, "VersionId": version_id}
 
     def cancel_rotate_secret(self, call: AuthorisedCall) -> Output:
         with self._database.write() as connection:
-            secret = alive(connection, call)
+            secret = with_own_values(connection, call)
             version_id = rotation.cancel(connection, secret, call.received_at)
         return {"ARN": secret.arn, "Name": secret.name, "VersionId": version_id}
+
+
+def _is_external(secret: Secret, params: Mapping[str, Any]) -> bool:
+    if "ExternalSecretRotationMetadata" in params or "ExternalSecretRotationRoleArn" in params:
+        return True
+    has_function = secret.rotation is not None and bool(secret.rotation.lambda_arn)
+    return secret.secret_type is not None and not (has_function or params.get("RotationLambdaARN"))
+
+
+def _external_request(params: Mapping[str, Any]) -> external.ExternalRequest:
+    return external.ExternalRequest(
+        metadata=params.get("ExternalSecretRotationMetadata"),
+        role_arn=params.get("ExternalSecretRotationRoleArn"),
+        rules=_rules(params.get("RotationRules")),
+        is_immediate=params.get("RotateImmediately", True),
+    )
 
 
 def _request(token: str, params: Mapping[str, Any]) -> rotation.RotateRequest:

@@ -3,7 +3,7 @@
 from keyturn.api.secretsmanager.pages import NextTokenError
 from keyturn.api.secretsmanager.schedule_texts import SCHEDULE_TEXTS
 from keyturn.model.errors import ServiceError
-from keyturn.rotation import request
+from keyturn.rotation import external, request
 from keyturn.rotation.schedule import InvalidScheduleError
 from keyturn.wire.fault import Fault
 
@@ -39,6 +39,10 @@ _PLAIN: dict[type[ServiceError], tuple[str, str]] = {
     ),
     request.RotationNotConfiguredError: (_REQUEST, _NOT_CONFIGURED),
     request.RotationFunctionArnError: (_PARAMETER, _WRONG_ARN),
+    external.NotExternalError: (
+        _PARAMETER,
+        "Only a managed external secret, one with a Type, has external rotation settings.",
+    ),
     NextTokenError: (
         "InvalidNextTokenException",
         "The NextToken is invalid. Use the value from the previous response to this listing.",
@@ -50,6 +54,8 @@ def fault_of(error: ServiceError) -> Fault | None:
     """Return the error that AWS gives; None for a refusal that isn't about rotation."""
     if isinstance(error, InvalidScheduleError):
         return Fault(_PARAMETER, SCHEDULE_TEXTS[error.rule])
+    if isinstance(error, external.PartnerRotationError):
+        return Fault(_REQUEST, f"Keyturn can't rotate a secret of type {error.secret_type}.")
     plain = _PLAIN.get(type(error))
     if plain is None:
         return None

@@ -3,77 +3,84 @@
 AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
 """
 
-from keyturn.api.calls import AuthenticatedCall
-from keyturn.api.operation import Handler, Operation, Resource, ResourceOf, ServiceApi, anything
+from dataclasses import dataclass
+
+from keyturn.api.operation import Handler, Operation, ResourceOf, ServiceApi, anything
+from keyturn.api.secretsmanager.batch import Batch
 from keyturn.api.secretsmanager.catalogue import Catalogue
 from keyturn.api.secretsmanager.faults import fault_of
+from keyturn.api.secretsmanager.listing import Listing
 from keyturn.api.secretsmanager.password import get_random_password
+from keyturn.api.secretsmanager.policies import Policies
+from keyturn.api.secretsmanager.replicas import Replication
+from keyturn.api.secretsmanager.resources import SecretResources, new_secret, with_request_keys
 from keyturn.api.secretsmanager.rotating import Rotating
+from keyturn.api.secretsmanager.tags import Tagging
 from keyturn.api.secretsmanager.values import Values
-from keyturn.secrets import lookup, names
-from keyturn.secrets.refusals import SecretNotFoundError
-from keyturn.store.database import Database
-from keyturn.store.read_cache import ReadCache
+from keyturn.api.secretsmanager.version_ids import VersionIds
 
-RESOURCES_CACHED_MAX = 10_000
 _SERVICE = "secretsmanager"
 
 
-def secrets_manager(
-    database: Database, values: Values, catalogue: Catalogue, rotating: Rotating
-) -> ServiceApi:
-    """Return Secrets Manager as far as it is served."""
-    secret = _secret_of(database)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What Secrets Manager is made of."""
+
+    resources: SecretResources
+    batch: Batch
+    catalogue: Catalogue
+    listing: Listing
+    policies: Policies
+    replication: Replication
+    rotating: Rotating
+    tagging: Tagging
+    values: Values
+    version_ids: VersionIds
+
+
+def secrets_manager(parts: Parts) -> ServiceApi:
+    """Return Secrets Manager: every operation of botocore's model."""
+    secret, catalogue, values = parts.resources.named, parts.catalogue, parts.values
+    policies, replication = parts.policies, parts.replication
     operations = (
-        _on("CancelRotateSecret", secret, rotating.cancel_rotate_secret),
-        _on("CreateSecret", _new_secret, catalogue.create_secret),
+        _on("AssociateCrossAccountReplica", secret, replication.associate_cross_account_replica),
+        _on("BatchGetSecretValue", anything, parts.batch.batch_get_secret_value),
+        _on("CancelRotateSecret", secret, parts.rotating.cancel_rotate_secret),
+        _on("CreateSecret", new_secret, catalogue.create_secret),
+        _on("DeleteResourcePolicy", secret, policies.delete_resource_policy),
         _on("DeleteSecret", secret, catalogue.delete_secret),
         _on("DescribeSecret", secret, catalogue.describe_secret, is_quick=True),
+        _on(
+            "DisassociateCrossAccountReplica",
+            secret,
+            replication.disassociate_cross_account_replica,
+        ),
         _on("GetRandomPassword", anything, get_random_password, is_quick=True),
+        _on("GetResourcePolicy", secret, policies.get_resource_policy),
         _on("GetSecretValue", secret, values.get_secret_value, is_quick=True),
-        _on("ListSecrets", anything, catalogue.list_secrets),
-        _on("ListSecretVersionIds", secret, catalogue.list_secret_version_ids),
+        _on("ListResourcePolicies", secret, policies.list_resource_policies),
+        _on("ListSecrets", anything, parts.listing.list_secrets),
+        _on("ListSecretVersionIds", secret, parts.version_ids.list_secret_version_ids),
+        _on("PutResourcePolicy", secret, policies.put_resource_policy),
         _on("PutSecretValue", secret, values.put_secret_value),
+        _on("RemoveRegionsFromReplication", secret, replication.remove_regions_from_replication),
+        _on("ReplicateSecretToRegions", secret, replication.replicate_secret_to_regions),
         _on("RestoreSecret", secret, catalogue.restore_secret),
-        _on("RotateSecret", secret, rotating.rotate_secret),
-        _on("TagResource", secret, catalogue.tag_resource),
-        _on("UntagResource", secret, catalogue.untag_resource),
+        _on("RotateSecret", secret, parts.rotating.rotate_secret),
+        _on("StopReplicationToReplica", secret, replication.stop_replication_to_replica),
+        _on("TagResource", secret, parts.tagging.tag_resource),
+        _on("UntagResource", secret, parts.tagging.untag_resource),
         _on("UpdateSecret", secret, values.update_secret),
         _on("UpdateSecretVersionStage", secret, values.update_secret_version_stage),
+        _on(
+            "ValidateResourcePolicy",
+            parts.resources.named_if_any,
+            policies.validate_resource_policy,
+        ),
     )
     return ServiceApi(_SERVICE, operations, fault_of)
 
 
 def _on(name: str, resource: ResourceOf, handler: Handler, *, is_quick: bool = False) -> Operation:
-    return Operation(name, f"{_SERVICE}:{name}", resource, handler, is_quick)
-
-
-def _secret_of(database: Database) -> ResourceOf:
-    known: ReadCache[tuple[str, str, str], Resource] = ReadCache(database, RESOURCES_CACHED_MAX)
-
-    def read(call: AuthenticatedCall, asked: str) -> Resource:
-        with database.read() as connection:
-            try:
-                secret = lookup.find(connection, call.account, call.region, asked)
-            except SecretNotFoundError:
-                return Resource(_arn_of_nothing(call, asked))
-        return Resource(secret.arn, secret.resource_policy)
-
-    def resource(call: AuthenticatedCall) -> Resource:
-        asked = call.params["SecretId"]
-        return known.get((call.account, call.region, asked), lambda: read(call, asked))
-
-    return resource
-
-
-def _arn_of_nothing(call: AuthenticatedCall, asked: str) -> str:
-    # Whoever may not read a secret of that name may not learn that there is none.
-    if asked.startswith("arn:"):
-        return asked
-    return names.secret_arn(call.region, call.account, asked, "??????")
-
-
-def _new_secret(call: AuthenticatedCall) -> Resource:
-    name = call.params["Name"]
-    names.check(name)
-    return Resource(names.secret_arn(call.region, call.account, name, "??????"))
+    about = with_request_keys(name, resource)
+    return Operation(name, f"{_SERVICE}:{name}", about, handler, is_quick)

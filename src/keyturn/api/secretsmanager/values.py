@@ -3,24 +3,19 @@
 AWS: API reference, GetSecretValue, PutSecretValue, UpdateSecret, UpdateSecretVersionStage.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.operation import Output
+from keyturn.api.secretsmanager import update
+from keyturn.api.secretsmanager.found import alive, to_be_written, with_own_values
+from keyturn.api.secretsmanager.request import optional_value, required_token, required_value
 from keyturn.keys.keyring import Keyring
-from keyturn.model.plaintext import Plaintext
 from keyturn.model.secret import Secret, SecretValue
 from keyturn.rotation import plan
-from keyturn.secrets import lookup, versions
-from keyturn.secrets.refusals import (
-    MemberNotServedError,
-    TokenMissingError,
-    TwoValuesError,
-    ValueMissingError,
-)
-from keyturn.store import secret_versions as version_rows, secrets as rows
+from keyturn.secrets import encryption_key, lookup, versions
+from keyturn.store import secret_versions as version_rows
 from keyturn.store.database import Connection, Database
 from keyturn.store.read_cache import ReadCache
 
@@ -39,7 +34,12 @@ class Values:
         )
 
     def get_secret_value(self, call: AuthorisedCall) -> Output:
-        found = self._find(call)
+        return self.read(call, call.params["SecretId"])
+
+    def read(self, call: AuthorisedCall, secret_id: str) -> Output:
+        """Return a value; the call's ``VersionId`` and ``VersionStage`` say which."""
+        found = self._find(call, secret_id)
+        encryption_key.require_reach(found.secret, call.account)
         value = versions.open_value(self._keyring, found.secret, found.version)
         self._note_access(found, call.received_at)
         return {
@@ -58,7 +58,7 @@ class Values:
             stages=call.params.get("VersionStages"),
         )
         with self._database.write() as connection:
-            secret = alive(connection, call)
+            secret = to_be_written(connection, call)
             stored = self._stored(connection, secret, new, call.received_at)
         return {
             "ARN": secret.arn,
@@ -72,7 +72,8 @@ class Values:
         token = required_token(call.params)
         with self._database.write() as connection:
             secret = alive(connection, call)
-            _update_description(connection, secret, call)
+            update.require_changeable(secret, call)
+            update.save_members(connection, secret, call)
             if value is None:
                 return {"ARN": secret.arn, "Name": secret.name}
             new = versions.NewVersion(token=token, value=value)
@@ -82,7 +83,7 @@ class Values:
     def update_secret_version_stage(self, call: AuthorisedCall) -> Output:
         params = call.params
         with self._database.write() as connection:
-            secret = alive(connection, call)
+            secret = with_own_values(connection, call)
             moved = versions.move_stage(
                 connection,
                 secret,
@@ -108,15 +109,17 @@ class Values:
             plan.plan_next(connection, secret.id, now, has_rotated=True)
         return stored
 
-    def _find(self, call: AuthorisedCall) -> versions.Found:
-        asked = (call.params["SecretId"], *map(call.params.get, ("VersionId", "VersionStage")))
-        return self._found.get((call.account, call.region, *asked), lambda: self._read(call))
+    def _find(self, call: AuthorisedCall, secret_id: str) -> versions.Found:
+        asked = (secret_id, *map(call.params.get, ("VersionId", "VersionStage")))
+        return self._found.get(
+            (call.account, call.region, *asked), lambda: self._read(call, secret_id)
+        )
 
-    def _read(self, call: AuthorisedCall) -> versions.Found:
+    def _read(self, call: AuthorisedCall, secret_id: str) -> versions.Found:
         with self._database.read() as connection:
             return versions.find_value(
                 connection,
-                alive(connection, call),
+                lookup.find_alive(connection, call.account, call.region, secret_id),
                 version_id=call.params.get("VersionId"),
                 stage=call.params.get("VersionStage"),
             )
@@ -127,45 +130,7 @@ class Values:
         if found.secret.last_accessed_at == found.version.last_accessed_at == day:
             return
         with self._database.write() as connection:
-            version_rows.mark_accessed(connection, found.secret.id, found.version.version_id, day)
-
-
-def alive(connection: Connection, call: AuthorisedCall) -> Secret:
-    """Return the secret that the call names, unless it is scheduled for deletion."""
-    return lookup.find_alive(connection, call.account, call.region, call.params["SecretId"])
-
-
-def refuse_unserved(params: Mapping[str, Any], *members: str) -> None:
-    """Refuse members that would otherwise be left out without a word."""
-    for member in members:
-        if member in params:
-            raise MemberNotServedError(member)
-
-
-def required_token(params: Mapping[str, Any]) -> str:
-    """Return the ClientRequestToken. AWS asks for it before it looks for the secret."""
-    token = params.get("ClientRequestToken")
-    if not token:
-        raise TokenMissingError
-    return str(token)
-
-
-def required_value(params: Mapping[str, Any]) -> SecretValue:
-    """Return the one value that the request must hold."""
-    value = optional_value(params)
-    if value is None:
-        raise ValueMissingError
-    return value
-
-
-def optional_value(params: Mapping[str, Any]) -> SecretValue | None:
-    """Return the value that the request holds, if any."""
-    text, binary = params.get("SecretString"), params.get("SecretBinary")
-    if text is not None and binary is not None:
-        raise TwoValuesError
-    if text is not None:
-        return SecretValue("string", Plaintext(text.encode()))
-    return None if binary is None else SecretValue("binary", Plaintext(binary))
+            version_rows.mark_accessed(connection, found.secret, found.version.version_id, day)
 
 
 def value_members(value: SecretValue) -> Output:
@@ -174,13 +139,3 @@ def value_members(value: SecretValue) -> Output:
     if value.kind == "string":
         return {"SecretString": revealed.decode()}
     return {"SecretBinary": revealed}
-
-
-def _update_description(connection: Connection, secret: Secret, call: AuthorisedCall) -> None:
-    changes: dict[str, Any] = {}
-    if "Description" in call.params:
-        changes["description"] = call.params["Description"]
-    if "KmsKeyId" in call.params:
-        changes["kms_key_id"] = call.params["KmsKeyId"] or None
-    if changes:
-        rows.save(connection, secret.id, last_changed_at=call.received_at, **changes)

@@ -50,12 +50,16 @@ class Comparison:
     """One operator on one key.
 
     Attributes:
+        operator: its name in lower case, without quantifier and ``IfExists``.
+        values: as the document has them.
         tests: one for each value that is the same in every request.
         templates: the values with policy variables.
         without_key: what a request without the key gets.
     """
 
+    operator: str
     key: str
+    values: tuple[str, ...]
     tests: tuple[Matcher, ...]
     templates: tuple[str, ...]
     compile: Compile
@@ -122,11 +126,13 @@ def read_condition(operator: str, key: str, values: Iterable[str]) -> Condition:
 def _comparison(
     parts: re.Match[str], operator: Operator, key: str, values: Iterable[str]
 ) -> Comparison:
-    prefix, _, suffix = parts.groups()
+    prefix, name, suffix = parts.groups()
     texts = tuple(values)
     templates = tuple(filter(has_variables, texts)) if operator.takes_variables else ()
     return Comparison(
+        operator=name,
         key=key.lower(),
+        values=texts,
         tests=tuple(operator.compile(text) for text in texts if text not in templates),
         templates=templates,
         compile=operator.compile,

@@ -43,11 +43,13 @@ class Asker:
         names: every ARN that means this principal (a session's own, and its role's), or the
             service's name.
         account: empty for a service.
+        unique_id: of the user or the role.
     """
 
     kind: Literal["AWS", "Service"]
     names: tuple[str, ...]
     account: str
+    unique_id: str = ""
 
     @property
     def is_root(self) -> bool:
@@ -199,6 +201,6 @@ def _naming(principals: Principals | None, asker: Asker) -> Voice:
         names = asker.names if is_service else (*asker.names, asker.account)
         is_spared = principals.is_everyone or named.issuperset(names)
         return Voice.SILENT if is_spared else Voice.ALLOWS
-    if not named.isdisjoint(asker.names):
+    if not named.isdisjoint(asker.names) or asker.unique_id in named:
         return Voice.ALLOWS
     return Voice.DELEGATES if asker.account in named else Voice.SILENT

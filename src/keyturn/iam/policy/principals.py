@@ -1,6 +1,7 @@
 """The elements ``Principal`` and ``NotPrincipal``: whom a statement is about.
 
 * An account may be named by its number or by its root's ARN; both mean the account.
+* A user or a role may be named by its unique id, which no other ever gets.
 * No wildcards but ``*`` on its own, which is everyone.
 * Federated users and canonical users may be named. None of them ever asks here.
 
@@ -20,7 +21,9 @@ _IDENTITY: Final = rf"iam::[0-9]{{12}}:(?:user|role)/{_PATH}{_NAME}"
 _SESSION: Final = rf"sts::[0-9]{{12}}:(?:assumed-role/{_NAME}/{_NAME}|federated-user/{_NAME})"
 _ACCOUNT: Final = re.compile(r"([0-9]{12})|arn:aws[a-z-]*:iam::([0-9]{12}):root")
 _PATTERNS: Final[Mapping[str, re.Pattern[str]]] = {
-    "AWS": re.compile(rf"arn:aws[a-z-]*:(?:{_IDENTITY}|{_SESSION})"),
+    "AWS": re.compile(
+        rf"arn:aws[a-z-]*:(?:{_IDENTITY}|{_SESSION})|A(?:IDA|ROA)[A-Z0-9]{{16,124}}"
+    ),
     "Service": re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+"),
     "Federated": re.compile(r"[!-)+->@-~]+"),
     "CanonicalUser": re.compile(r"[0-9a-f]{64}"),
@@ -36,13 +39,15 @@ class Principals:
     """Whom a statement is about.
 
     Attributes:
-        identities: ARNs of users, roles and sessions, and the numbers of accounts.
+        identities: ARNs of users, roles and sessions, unique ids, and the numbers of accounts.
         services: such as ``lambda.amazonaws.com``.
+        providers: who vouches for federated users, such as ``graph.facebook.com``.
         is_negated: whether everyone else is meant.
     """
 
     identities: frozenset[str]
     services: frozenset[str]
+    providers: frozenset[str]
     is_everyone: bool
     is_negated: bool
 
@@ -60,6 +65,7 @@ def read_principals(named: Mapping[str, Sequence[str]], *, is_negated: bool) -> 
     return Principals(
         identities=identities - {EVERYONE},
         services=canonical.get("Service", frozenset()),
+        providers=canonical.get("Federated", frozenset()),
         is_everyone=EVERYONE in identities,
         is_negated=is_negated,
     )

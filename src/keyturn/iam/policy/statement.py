@@ -32,10 +32,15 @@ class Patterns:
 
     def admit(self, text: str, context: Context = _NO_CONTEXT) -> bool | None:
         """Return whether ``text`` is among what the element names; None if it can't be told."""
+        admits = self.admit_regardless(text)
+        return self._admit_variable(text, context) if admits is None else admits
+
+    def admit_regardless(self, text: str) -> bool | None:
+        """Return what ``admit`` returns in every request; None if requests may differ."""
         for matches in self.matchers:
             if matches(text):
                 return not self.is_negated
-        return self._admit_variable(text, context) if self.templates else self.is_negated
+        return None if self.templates else self.is_negated
 
     def _admit_variable(self, text: str, context: Context) -> bool | None:
         is_told = True

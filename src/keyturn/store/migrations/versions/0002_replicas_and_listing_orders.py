@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Apply the change."""
     for name in (
+        "policy_in_force",
         "secret_type",
         "owning_service",
         "external_rotation_metadata",

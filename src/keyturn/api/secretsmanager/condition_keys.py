@@ -1,0 +1,95 @@
+"""What policies can ask about a secret, and about a request to Secrets Manager.
+
+A key that the request doesn't have stays away, so that a condition on it fails unless its
+operator ends in ``IfExists``: as AWS has it, whoever must send a parameter can't leave it out.
+
+AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html#awssecretsmanager-policy-keys
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from keyturn.model.arn import Arn
+from keyturn.model.secret import Secret, Tags
+
+Keys = Mapping[str, tuple[str, ...]]
+
+_PREFIX: Final = "secretsmanager:"
+
+# The members of each operation that policies can ask about, under the same name.
+_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "CreateSecret": ("Name", "Description", "KmsKeyId", "Type", "ForceOverwriteReplicaSecret"),
+    "UpdateSecret": ("Description", "KmsKeyId", "Type"),
+    "DeleteSecret": ("RecoveryWindowInDays", "ForceDeleteWithoutRecovery"),
+    "GetSecretValue": ("VersionId", "VersionStage"),
+    "UpdateSecretVersionStage": ("VersionStage",),
+    "RotateSecret": ("RotationLambdaARN", "RotateImmediately", "ExternalSecretRotationRoleArn"),
+    "PutResourcePolicy": ("PolicyName", "BlockPublicPolicy"),
+    "GetResourcePolicy": ("PolicyName",),
+    "DeleteResourcePolicy": ("PolicyName",),
+    "ReplicateSecretToRegions": ("ForceOverwriteReplicaSecret",),
+}
+
+
+def of_secret(secret: Secret) -> Keys:
+    """Return what policies can ask about a secret."""
+    rotation = secret.rotation
+    found = {
+        "secretsmanager:SecretId": secret.arn,
+        "secretsmanager:SecretPrimaryRegion": _primary_region(secret),
+        "secretsmanager:resource/AllowRotationLambdaArn": rotation and rotation.lambda_arn,
+        "secretsmanager:resource/Type": secret.secret_type,
+    }
+    keys = {name: (value,) for name, value in found.items() if value}
+    return {**keys, **of_tags(secret.tags)}
+
+
+def of_tags(tags: Tags | None) -> Keys:
+    """Return what policies can ask about the tags that a secret has."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for key, value in (tags or {}).items():
+        keys[f"secretsmanager:ResourceTag/{key}"] = (value,)
+        keys[f"aws:ResourceTag/{key}"] = (value,)
+    return keys
+
+
+def of_request(operation: str, params: Mapping[str, Any]) -> Keys:
+    """Return what policies can ask about the members of a request."""
+    keys = {
+        _PREFIX + member: (_text(params[member]),)
+        for member in _MEMBERS.get(operation, ())
+        if member in params
+    }
+    if operation == "RotateSecret":
+        keys["secretsmanager:ModifyRotationRules"] = (_text("RotationRules" in params),)
+    return {**keys, **_of_key(keys), **_of_regions(params), **_of_tags(params)}
+
+
+def _of_key(keys: Keys) -> Keys:
+    key_id = keys.get("secretsmanager:KmsKeyId", ("",))
+    return {"secretsmanager:KmsKeyArn": key_id} if key_id[0].startswith("arn:") else {}
+
+
+def _of_regions(params: Mapping[str, Any]) -> Keys:
+    regions = _texts(replica.get("Region") for replica in params.get("AddReplicaRegions", ()))
+    return {"secretsmanager:AddReplicaRegions": regions} if regions else {}
+
+
+def _of_tags(params: Mapping[str, Any]) -> Keys:
+    tags = {tag.get("Key"): tag.get("Value", "") for tag in params.get("Tags", ())}
+    names = _texts((*tags, *params.get("TagKeys", ())))
+    keys = {f"aws:RequestTag/{key}": (value,) for key, value in tags.items() if key}
+    return {**keys, "aws:TagKeys": names} if names else {}
+
+
+def _primary_region(secret: Secret) -> str:
+    primary = None if secret.primary_arn is None else Arn.parse(secret.primary_arn)
+    return secret.region if primary is None else primary.region
+
+
+def _texts(values: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(value for value in values if value)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
