@@ -33,7 +33,7 @@ from keyturn.api.secretsmanager.tags import Tagging
 from keyturn.api.secretsmanager.values import Values
 from keyturn.api.secretsmanager.version_ids import VersionIds
 from keyturn.api.sts.table import sts_api
-from keyturn.config import Settings, check, tell_starter
+from keyturn.config import Settings, check, check_account, tell_starter
 from keyturn.core import Core, open_core
 from keyturn.data_dir import DataDir, DataDirError
 from keyturn.engine.process import EngineParts, run_engine
@@ -90,20 +90,42 @@ def serve(settings: Settings) -> None:
         supervisor.run()
 
 
-def administrator_environment(path: Path) -> dict[str, str]:
+def create_account(path: Path, account: str) -> None:
+    """Make a further account on a running server, with an administrator.
+
+    Raises:
+        SettingError: no account can have that number.
+        DataDirError: no server has run there.
+        AccountExistsError: there is such an account.
+    """
+    check_account(account)
+    data_dir = DataDir(path)
+    data_dir.description()
+    core = open_core(data_dir)
+    bootstrap.add_account(core.database, core.keyring, core.clock, account)
+    core.database.close()
+
+
+def administrator_environment(path: Path, account: str | None = None) -> dict[str, str]:
     """Return the variables with which a client is the administrator of a running server.
+
+    Args:
+        account: None for the server's first account.
 
     Raises:
         DataDirError: no server has run there, or its administrator has no access key.
     """
     data_dir = DataDir(path)
-    endpoint, account = data_dir.description()
+    endpoint, first_account = data_dir.description()
     core = open_core(data_dir)
-    pair = bootstrap.administrator_credentials(core.database, core.keyring, account)
+    pair = bootstrap.administrator_credentials(
+        core.database, core.keyring, account or first_account
+    )
     core.database.close()
     if pair is None:
         raise DataDirError(
-            "The administrator's access key was deleted or switched off. Use another user's."
+            "The account has no administrator whose access key works. Use another user's key, or "
+            "make the account with: keyturn account create"
         )
     return {
         "AWS_ENDPOINT_URL": endpoint,

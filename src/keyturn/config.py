@@ -78,13 +78,20 @@ def check(settings: Settings) -> None:
     Raises:
         SettingError: one of them can't.
     """
-    if len(settings.account) != _ACCOUNT_DIGITS or not settings.account.isascii():
-        raise SettingError(f"The account id must have {_ACCOUNT_DIGITS} digits.")
-    if not settings.account.isdigit():
-        raise SettingError(f"The account id must have {_ACCOUNT_DIGITS} digits.")
+    check_account(settings.account)
     if not 0 <= settings.port <= _PORT_MAX:
         raise SettingError(f"The port must be between 0 and {_PORT_MAX}.")
     _check_rate(settings.requests_per_second)
+
+
+def check_account(account: str) -> None:
+    """Refuse a number that no account can have.
+
+    Raises:
+        SettingError: it is one.
+    """
+    if len(account) != _ACCOUNT_DIGITS or not (account.isascii() and account.isdigit()):
+        raise SettingError(f"The account id must have {_ACCOUNT_DIGITS} digits.")
 
 
 def _check_rate(requests_per_second: float | None) -> None:

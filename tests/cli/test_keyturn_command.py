@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from support.account import client
 from support.keyturn_server import KeyturnServer
 from support.polling import wait_until
 
@@ -23,7 +24,7 @@ STOP_SECONDS_MAX = 10
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["serve", "env", "function"]),
+        (["--help"], ["serve", "env", "account", "function"]),
         (["serve", "--help"], ["--port", "--data-dir", "--account-id", "SIGTERM"]),
         (["env", "--help"], ["--json", "--region", "--data-dir", "eval"]),
         (["function", "package", "--help"], ["--output"]),
@@ -250,3 +251,38 @@ def test_restarted_server_keeps_its_key_and_its_files_to_their_owner(tmp_path: P
     open_files = [path for path in folder.rglob("*") if path.lstat().st_mode & 0o077]
     assert after["AWS_SECRET_ACCESS_KEY"] == before["AWS_SECRET_ACCESS_KEY"]
     assert [path for path in open_files if not path.is_symlink()] == []
+
+
+def test_further_account_has_an_administrator_of_its_own(keyturn: Run, tmp_path: Path) -> None:
+    folder = str(tmp_path / "data")
+    with KeyturnServer.start(tmp_path / "data") as server:
+        made = keyturn("account", "create", "210987654321", "--data-dir", folder)
+        other = json.loads(
+            keyturn("env", "--json", "--account-id", "210987654321", "--data-dir", folder).stdout
+        )
+
+        assert made.returncode == 0
+        assert other["AWS_ACCESS_KEY_ID"] != server.environment()["AWS_ACCESS_KEY_ID"]
+        assert client(other, "sts").get_caller_identity()["Arn"] == (
+            "arn:aws:iam::210987654321:user/administrator"
+        )
+        assert_refused(
+            keyturn("account", "create", "210987654321", "--data-dir", folder),
+            "210987654321 already",
+        )
+
+
+def test_account_that_none_can_have_is_refused(keyturn: Run, tmp_path: Path) -> None:
+    folder = str(tmp_path / "data")
+
+    assert_refused(keyturn("account", "create", "12345", "--data-dir", folder), "12 digits")
+
+
+def test_env_of_an_account_that_there_is_not_says_how_to_make_it(
+    keyturn: Run, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "data")
+    with KeyturnServer.start(tmp_path / "data"):
+        done = keyturn("env", "--account-id", "210987654321", "--data-dir", folder)
+
+    assert_refused(done, "keyturn account create")

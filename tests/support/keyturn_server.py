@@ -73,18 +73,30 @@ class KeyturnServer:
         endpoint = _read_endpoint(ready_read, process, log)
         return cls(data_dir, log, process, endpoint, log_file)
 
-    def environment(self, region: str = "us-east-1") -> dict[str, str]:
+    def environment(self, *arguments: str) -> dict[str, str]:
         """Return what ``keyturn env`` gives a shell."""
         answer = subprocess.run(
             [
                 *(sys.executable, "-m", "keyturn", "env", "--json"),
-                *("--data-dir", str(self.data_dir), "--region", region),
+                *("--data-dir", str(self.data_dir), *arguments),
             ],
             check=True,
             capture_output=True,
         )
         variables: dict[str, str] = json.loads(answer.stdout)
         return variables
+
+    def create_account(self, account: str) -> dict[str, str]:
+        """Make a further account, and return its administrator's variables."""
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "keyturn", "account", "create", account),
+                *("--data-dir", str(self.data_dir)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        return self.environment("--account-id", account)
 
     def child_pids(self) -> dict[str, int]:
         """Return the server's processes by the name that each has given itself."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types_boto3_sts import STSClient
 
 ACCOUNT = "123456789012"
+OTHER_ACCOUNT = "210987654321"
 JSON_1_1 = "application/x-amz-json-1.1"
 TIMEOUT_SECONDS = 60
 
@@ -126,6 +127,10 @@ class LiveApi:
     def acting_as(self, caller: Caller) -> "LiveApi":
         """Return the same server and region for somebody else; closed with this one."""
         return LiveApi(self.endpoint, caller, self.region, self._clients)
+
+    def in_region(self, region: str) -> "LiveApi":
+        """Return the same server and user in another region; closed with this one."""
+        return LiveApi(self.endpoint, self.caller, region, self._clients)
 
     def user(self, *policies: Mapping[str, Any]) -> "LiveApi":
         """Return the API for a new user who has these policies and no others."""

@@ -17,6 +17,13 @@ def env(
     region: Annotated[
         str, typer.Option(envvar="KEYTURN_REGION", help="Region that clients work in.")
     ] = DEFAULT_REGION,
+    account_id: Annotated[
+        str | None,
+        typer.Option(
+            help="Account whose administrator one is.  [default: the server's first]",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON object instead of export lines.")
     ] = False,
@@ -28,7 +35,7 @@ def env(
     AWS CLI before 2.13 doesn't read AWS_ENDPOINT_URL: give it --endpoint-url "$AWS_ENDPOINT_URL".
     """
     variables = {
-        **app.administrator_environment(data_dir or default_data_dir()),
+        **app.administrator_environment(data_dir or default_data_dir(), account_id),
         "AWS_DEFAULT_REGION": region,
     }
     if as_json:

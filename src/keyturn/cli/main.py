@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from keyturn import __version__
-from keyturn.cli import environment, function, serve
+from keyturn.cli import account, environment, function, serve
 from keyturn.model.errors import ServiceError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("env")(environment.env)
+app.add_typer(account.app, name="account")
 app.add_typer(function.app, name="function")
 
 

@@ -162,21 +162,24 @@ def _claim(value: str) -> Claim:
 
 def _holds(one: Filter, outline: Outline) -> bool:
     texts = [text for text in _TEXTS[one.key](outline) if text is not None]
-    if one.key in _MATCHED_BY_WORDS:
-        split = [words(text) for text in texts]
-        return any(_begins_words(claim, split) != claim.is_negated for claim in one.claims)
-    return any(_begins(claim, texts) != claim.is_negated for claim in one.claims)
-
-
-def _begins(claim: Claim, texts: Sequence[str]) -> bool:
-    return any(text.startswith(claim.text) for text in texts)
-
-
-def _begins_words(claim: Claim, texts: Sequence[Sequence[str]]) -> bool:
-    return bool(claim.words) and any(
-        all(any(word.startswith(wanted) for word in text) for wanted in claim.words)
-        for text in texts
+    matches_text = _begins_words if one.key in _MATCHED_BY_WORDS else _begins
+    return any(
+        any(matches_text(claim, text) for text in texts) != claim.is_negated
+        for claim in one.claims
     )
+
+
+def _begins(claim: Claim, text: str) -> bool:
+    return text.startswith(claim.text)
+
+
+def _begins_words(claim: Claim, text: str) -> bool:
+    # Most texts are ruled out without being split.
+    lowered = text.lower()
+    if not claim.words or not all(wanted in lowered for wanted in claim.words):
+        return False
+    split = words(text)
+    return all(any(word.startswith(wanted) for word in split) for wanted in claim.words)
 
 
 _TEXTS: Final[Mapping[str, Callable[[Outline], Sequence[str | None]]]] = {
