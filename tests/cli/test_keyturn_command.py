@@ -195,6 +195,7 @@ def test_env_prints_lines_that_a_shell_takes(keyturn: Run, tmp_path: Path) -> No
         "AWS_ACCESS_KEY_ID": variables["AWS_ACCESS_KEY_ID"],
         "AWS_SECRET_ACCESS_KEY": variables["AWS_SECRET_ACCESS_KEY"],
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
     }
 
 

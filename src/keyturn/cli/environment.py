@@ -37,6 +37,8 @@ def env(
     variables = {
         **app.administrator_environment(data_dir or default_data_dir(), account_id),
         "AWS_DEFAULT_REGION": region,
+        # The SDKs for JavaScript, Go, Java and Rust read no other.
+        "AWS_REGION": region,
     }
     if as_json:
         typer.echo(json.dumps(variables))
