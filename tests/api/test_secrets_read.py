@@ -1,4 +1,4 @@
-"""DescribeSecret, GetSecretValue, ListSecrets and ListSecretVersionIds, against a running server.
+"""DescribeSecret, GetSecretValue and ListSecretVersionIds, against a running server.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Operations.html
 """
@@ -282,80 +282,6 @@ def test_versions_come_in_pages(api: LiveApi) -> None:
         position = {"NextToken": page["NextToken"]}
 
     assert pages == [ids[:2], ids[2:4], ids[4:]]
-
-
-def test_secrets_come_in_pages_in_the_order_of_their_making(api: LiveApi) -> None:
-    names = [f"secret{number}" for number in (3, 1, 2, 5, 4)]
-    for name in names:
-        api.secrets.create_secret(Name=name)
-
-    paginator = api.secrets.get_paginator("list_secrets")
-    pages = [
-        [entry["Name"] for entry in page["SecretList"]]
-        for page in paginator.paginate(PaginationConfig={"PageSize": 2})
-    ]
-
-    assert pages == [names[:2], names[2:4], names[4:]]
-
-
-def test_exactly_full_page_is_the_last(api: LiveApi) -> None:
-    for name in ("a", "b"):
-        api.secrets.create_secret(Name=name)
-
-    assert "NextToken" not in api.secrets.list_secrets(MaxResults=2)
-
-
-def test_next_token_says_nothing_about_the_listing(api: LiveApi) -> None:
-    for name in ("visible-one", "visible-two"):
-        api.secrets.create_secret(Name=name)
-
-    next_token = api.secrets.list_secrets(MaxResults=1)["NextToken"]
-
-    assert "visible" not in next_token
-    assert "ListSecrets" not in next_token
-    assert not next_token.isdecimal()
-
-
-@pytest.mark.parametrize("forge", ["2", "AAAA", "{}", "last-letter", "other-listing"])
-def test_forged_next_token_is_refused(api: LiveApi, forge: str) -> None:
-    for name in ("a", "b"):
-        api.secrets.create_secret(Name=name, SecretString="x")
-    given = api.secrets.list_secrets(MaxResults=1)["NextToken"]
-    changed = given[:-2] + ("A" if given[-2] != "A" else "B") + given[-1]
-    forged = {"last-letter": changed, "other-listing": given}.get(forge, forge)
-    listing = "ListSecretVersionIds" if forge == "other-listing" else "ListSecrets"
-
-    answer = api.post(listing, {"SecretId": "a", "NextToken": forged})
-
-    assert answer.refusal[:2] == (400, "InvalidNextTokenException")
-
-
-@pytest.mark.parametrize("most", [0, 101])
-def test_page_of_none_or_of_more_than_100_is_refused(api: LiveApi, most: int) -> None:
-    status, code, text = refusal(api.secrets.list_secrets, MaxResults=most)
-
-    assert (status, code) == (400, "ValidationException")
-    assert f"Value '{most}' at 'maxResults' failed to satisfy constraint" in text
-
-
-def test_listed_secret_has_its_labels_under_another_name(api: LiveApi) -> None:
-    created = api.secrets.create_secret(Name="a", SecretString="x")
-
-    [entry] = api.post("ListSecrets", {}).document["SecretList"]
-
-    assert entry["SecretVersionsToStages"] == {created["VersionId"]: ["AWSCURRENT"]}
-    assert "VersionIdsToStages" not in entry
-
-
-def test_deleted_secret_is_listed_only_when_asked_for(api: LiveApi) -> None:
-    api.secrets.create_secret(Name="gone", SecretString="x")
-    api.secrets.delete_secret(SecretId="gone")
-
-    planned = api.secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]
-
-    assert api.secrets.list_secrets()["SecretList"] == []
-    assert planned[0]["Name"] == "gone"
-    assert "DeletedDate" in planned[0]
 
 
 def test_created_date_of_a_version_is_its_own(api: LiveApi) -> None:

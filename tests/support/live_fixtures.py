@@ -9,6 +9,7 @@ import pytest
 
 from support.keyturn_server import KeyturnServer
 from support.live_api import OTHER_ACCOUNT, Caller, LiveApi, unique_region
+from support.live_rotation import Bench
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +44,9 @@ def api(server: KeyturnServer, administrator: Caller) -> Iterator[LiveApi]:
 def other(api: LiveApi, other_administrator: Caller) -> LiveApi:
     """The administrator of another account, in the same region."""
     return api.acting_as(other_administrator)
+
+
+@pytest.fixture
+def bench(api: LiveApi) -> Bench:
+    """A secret ``a`` with the value ``old``."""
+    return Bench(api, api.secrets.create_secret(Name="a", SecretString="old")["VersionId"])

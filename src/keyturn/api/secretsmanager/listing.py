@@ -3,8 +3,9 @@
 * A page is found in two steps, in one snapshot: outlines are looked at in the order asked for,
   then the secrets of those that match are read whole.
 * At most ``LIST_SECRETS_LOOKED_AT_MAX`` secrets are looked at for a page. If that is too few to
-  fill it, it comes as it is, even empty, with a NextToken that goes on from there. AWS: "Secrets
-  Manager may return fewer results than the maximum even when there are more results available."
+  fill it, it comes as it is, with a NextToken that goes on from there. AWS: "This can occur even
+  when the response includes no values at all, such as when you ask for a filtered view of a long
+  list."
 * A NextToken is sealed, and holds the place of the last secret looked at, so what comes or goes
   between two pages neither repeats nor hides any other. It is good for the same listing, account,
   region, filters and order only, in any process and after any restart.
