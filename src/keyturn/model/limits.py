@@ -10,6 +10,8 @@ SECRET_VALUE_BYTES_MAX: Final = 65_536
 STAGES_PER_SECRET_MAX: Final = 20
 VERSIONS_PER_SECRET_KEPT: Final = 100
 UNLABELLED_VERSION_HOURS_MIN: Final = 24
+#: AWS has no more than 100, young or old: too few for whoever tries out rotation all day long.
+VERSIONS_PER_SECRET_MAX: Final = 10_000
 TAGS_PER_SECRET_MAX: Final = 50
 CLIENT_REQUEST_TOKEN_LENGTH_MIN: Final = 32
 CLIENT_REQUEST_TOKEN_LENGTH_MAX: Final = 64

@@ -88,6 +88,10 @@ class RecoveryWindowError(InvalidInputError):
     """The recovery window is shorter or longer than AWS allows."""
 
 
+class TooManyVersionsError(LimitError):
+    """The secret has as many versions as it may have, and none that can be given up."""
+
+
 class TooManySecretsError(LimitError):
     """The account has as many secrets in the region as it may have."""
 

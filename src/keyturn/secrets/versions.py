@@ -19,6 +19,7 @@ from keyturn.model.limits import (
     SECRET_VALUE_BYTES_MAX,
     UNLABELLED_VERSION_HOURS_MIN,
     VERSIONS_PER_SECRET_KEPT,
+    VERSIONS_PER_SECRET_MAX,
 )
 from keyturn.model.secret import AWSCURRENT, AWSPENDING, Secret, SecretValue, Version
 from keyturn.secrets import stages as labels
@@ -26,6 +27,7 @@ from keyturn.secrets.refusals import (
     StageNotFoundError,
     StageVersionMismatchError,
     TokenReusedError,
+    TooManyVersionsError,
     UnknownVersionError,
     ValueTooLongError,
     VersionNotFoundError,
@@ -75,6 +77,7 @@ def store_value(
         TokenReusedError: the token already names a version with another value.
         ValueTooLongError: the value is longer than a version may hold.
         TooManyStagesError: the secret would have more labels than AWS allows.
+        TooManyVersionsError: it would have more versions than it may, all of them young.
     """
     before = version_rows.stages_of(connection, secret.id)
     existing = version_rows.find_version(connection, secret.id, new.token)
@@ -237,7 +240,8 @@ def _forget_old_versions(
 ) -> None:
     # AWS: "Secrets Manager removes deprecated versions when there are more than 100", but never
     # one that was created less than 24 hours ago.
-    spare = version_rows.count_versions(connection, secret.id) - VERSIONS_PER_SECRET_KEPT
+    count = version_rows.count_versions(connection, secret.id)
+    spare = count - VERSIONS_PER_SECRET_KEPT
     if spare <= 0:
         return
     created_before = now - timedelta(hours=UNLABELLED_VERSION_HOURS_MIN)
@@ -249,3 +253,5 @@ def _forget_old_versions(
         most=spare,
     )
     version_rows.delete_versions(connection, secret.id, old)
+    if count - len(old) > VERSIONS_PER_SECRET_MAX:
+        raise TooManyVersionsError

@@ -16,6 +16,7 @@ from keyturn.model.limits import (
     SECRETS_PER_REGION_MAX,
     STAGES_PER_SECRET_MAX,
     TAGS_PER_SECRET_MAX,
+    VERSIONS_PER_SECRET_MAX,
 )
 from keyturn.secrets import names, password, refusals, stages
 from keyturn.wire.fault import Fault
@@ -86,6 +87,10 @@ _PLAIN: dict[type[ServiceError], tuple[str, str]] = {
     refusals.MostWithoutFiltersError: (
         _PARAMETER,
         "'Filters' not specified. 'Filters' must also be specified when 'MaxResults' is provided.",
+    ),
+    refusals.TooManyVersionsError: (
+        _LIMIT,
+        f"A secret can't have more than {VERSIONS_PER_SECRET_MAX} versions within a day.",
     ),
     refusals.TooManySecretsError: (
         _LIMIT,
