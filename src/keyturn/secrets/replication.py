@@ -30,7 +30,7 @@ from keyturn.store.database import Connection
 
 
 class InvalidReplicaRegionError(InvalidInputError):
-    """A secret can't have a replica in its own region, in another partition, or twice in one."""
+    """A secret can't have a replica nowhere, in its own region, in another partition, or twice."""
 
 
 class AlreadyReplicatedError(ConflictError):
@@ -168,7 +168,9 @@ def require_no_replicas(connection: Connection, secret: Secret) -> None:
 def _check_regions(connection: Connection, primary: Secret, wanted: Sequence[NewReplica]) -> None:
     regions = [new.region for new in wanted]
     is_elsewhere = any(partition_of(region) != partition_of(primary.region) for region in regions)
-    if primary.region in regions or is_elsewhere or len(regions) != len(set(regions)):
+    is_twice = len(regions) != len(set(regions))
+    # Neither AWS's model nor its documentation says that a replica's region must be given.
+    if primary.region in regions or "" in regions or is_elsewhere or is_twice:
         raise InvalidReplicaRegionError
     for replica in in_regions(connection, primary):
         if replica.region in regions and replica.status == "InSync":
