@@ -102,17 +102,17 @@ def secret_row(number: int) -> dict[str, Any]:
 
 def measure(listing: Listing, count: int) -> None:
     """Print the median of every kind of page."""
-    print(f"{'a page of ' + str(LIST_PAGE_MAX):42} {'first':>10} {'middle':>10}")
+    print(f"{'a page of ' + str(LIST_PAGE_MAX):48} {'first':>10} {'middle':>10}")
     for key in get_args(SortKey):
         for order in ("asc", "desc"):
             asked = {"SortBy": key, "SortOrder": order}
             first = page_ms(listing, asked)
             middle = page_ms(listing, {**asked, "NextToken": middle_token(listing, asked, count)})
-            print(f"{'by ' + key + ', ' + order:42} {first:7.2f} ms {middle:7.2f} ms")
+            print(f"{'by ' + key + ', ' + order:48} {first:7.2f} ms {middle:7.2f} ms")
     for label, filters in FILTERS.items():
         for key in ("created-date", "name"):
             first = page_ms(listing, {"SortBy": key, "Filters": filters})
-            print(f"{label + ', by ' + key:42} {first:7.2f} ms")
+            print(f"{label + ', by ' + key:48} {first:7.2f} ms")
 
 
 def page_ms(listing: Listing, params: Mapping[str, Any]) -> float:

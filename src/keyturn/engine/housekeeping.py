@@ -9,6 +9,7 @@ import structlog
 from keyturn.engine.loop import run_rounds
 from keyturn.functions.pool import Pool
 from keyturn.model.clock import Clock
+from keyturn.secrets import lifecycle
 from keyturn.store import logs, secrets
 from keyturn.store.database import Database
 
@@ -50,6 +51,6 @@ class Housekeeping:
             purgeable = secrets.purgeable_ids(connection, now, _PURGED_AT_ONCE)
         for secret_id in purgeable:
             with self._database.write() as connection:
-                secrets.delete_secret(connection, secret_id)
+                lifecycle.purge(connection, secret_id, now)
         with self._database.write() as connection:
             logs.delete_before(connection, now - LOG_RETENTION, _EVENTS_AT_ONCE)

@@ -15,14 +15,15 @@ AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/cross-account-r
 from dataclasses import replace
 from datetime import datetime
 import json
+import re
 from typing import Final
 
 from keyturn.keys.keyring import Keyring
-from keyturn.model.arn import Arn
+from keyturn.model.arn import Arn, partition_of
 from keyturn.model.errors import ConflictError, InvalidInputError, LimitError
 from keyturn.model.replica import Replica
 from keyturn.model.secret import Secret
-from keyturn.secrets import encryption_key, names
+from keyturn.secrets import encryption_key
 from keyturn.secrets.ownership import OnReplicaError
 from keyturn.secrets.replication import detach
 from keyturn.store import (
@@ -34,6 +35,9 @@ from keyturn.store.database import Connection
 
 POLICY_NAME: Final = "cross-account-replication"
 ACCEPT: Final = "secretsmanager:AcceptCrossAccountReplication"
+
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
+_SECRET: Final = re.compile(r"secret:[A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}")
 
 
 class PrimaryArnError(InvalidInputError):
@@ -63,9 +67,21 @@ def check_new(region: str, account: str, primary_arn: str, kms_key_id: str | Non
         PrimaryArnError, CustomerKeyMissingError: it couldn't.
     """
     arn = Arn.parse(primary_arn)
-    is_secret = arn is not None and isinstance(names.read_secret_id(primary_arn), names.ByArn)
-    if arn is None or not is_secret or arn.region != region or arn.account == account:
+    here = (partition_of(region), "secretsmanager", region)
+    if arn is None or (arn.partition, arn.service, arn.region) != here:
         raise PrimaryArnError
+    is_secret = _ACCOUNT.fullmatch(arn.account) and _SECRET.fullmatch(arn.resource)
+    if not is_secret or arn.account == account:
+        raise PrimaryArnError
+    require_customer_key(kms_key_id)
+
+
+def require_customer_key(kms_key_id: str | None) -> None:
+    """Return if a replica in another account can use the key.
+
+    Raises:
+        CustomerKeyMissingError: it can't: it is the default one.
+    """
     if encryption_key.named(kms_key_id) is None:
         raise CustomerKeyMissingError
 
@@ -83,6 +99,19 @@ def policy_of(replica: Secret) -> str | None:
         "Resource": "*",
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def policy_in_force(secret: Secret) -> str | None:
+    """Return all that a secret's policies say: its owner's own, and for a replica ``policy_of``.
+
+    So its owner can forbid, with a policy of its own, that it is linked.
+    """
+    own, linking = secret.policy_in_force, policy_of(secret)
+    if own is None or linking is None:
+        return own or linking
+    # The version decides what is read in the owner's statements; ours mean the same in any.
+    document = json.loads(own)
+    return json.dumps({**document, "Statement": [*_statements(own), *_statements(linking)]})
 
 
 def associate(
@@ -165,6 +194,11 @@ def require_ended(connection: Connection, secret: Secret) -> None:
     """
     if secret.cross_account_status is not None or in_accounts(connection, secret):
         raise StillReplicatedError
+
+
+def _statements(policy: str) -> list[object]:
+    statements = json.loads(policy)["Statement"]
+    return statements if isinstance(statements, list) else [statements]
 
 
 def _note_detached(connection: Connection, primary_id: int, replica_arn: str) -> None:

@@ -93,6 +93,18 @@ def restore(connection: Connection, secret: Secret, now: datetime) -> None:
         rows.save(connection, secret.id, deleted_at=None, purge_at=None, last_changed_at=now)
 
 
+def purge(connection: Connection, secret_id: int, now: datetime) -> bool:
+    """Delete a secret if its recovery window is over; return whether it was.
+
+    Whoever found it so may have found it a moment ago, and it may have been restored since.
+    """
+    secret = rows.find_by_id(connection, secret_id)
+    if secret is None or secret.purge_at is None or secret.purge_at > now:
+        return False
+    delete_now(connection, secret)
+    return True
+
+
 def check_deletion_options(*, is_forced: bool, recovery_days: int | None) -> None:
     """Refuse options of DeleteSecret that contradict each other or a limit.
 

@@ -107,11 +107,12 @@ def bind(connection: Connection, text: str) -> BoundPolicy:
     return BoundPolicy(text, json.dumps(document) if is_changed else text)
 
 
-def require_private(policy: BoundPolicy, actions: tuple[str, ...], resource: str) -> None:
+def require_private(policy: BoundPolicy, actions: tuple[str, ...], resource: str | None) -> None:
     """Return if the policy lets in none but a fixed set of callers.
 
     Args:
         actions: all that can be asked of a secret.
+        resource: the ARN of the secret; None if it could be on any.
 
     Raises:
         PublicPolicyError: it lets in strangers.

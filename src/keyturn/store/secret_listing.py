@@ -5,6 +5,8 @@ The rules, which every caller may rely on:
 * A step costs the same wherever the walk begins and however many secrets there are: each order
   has its index, and a walk goes on from a position in it, never from a count of what was seen.
 * Rows are read as the walk goes on, so whoever stops early has read no more than a batch.
+* Where a name must begin with something that at most ``LIST_SECRETS_LOOKED_AT_MAX`` names begin
+  with, only those are read; in an order other than by name, all of them, to be put in order.
 * Names are ordered by their bytes.
 
 A position is the pair of what secrets are ordered by and ``id``, but SQLite's planner narrows such

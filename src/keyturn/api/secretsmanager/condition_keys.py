@@ -3,6 +3,11 @@
 A key that the request doesn't have stays away, so that a condition on it fails unless its
 operator ends in ``IfExists``: as AWS has it, whoever must send a parameter can't leave it out.
 
+Secrets tell tags apart by the case of their keys, policies don't. Tags whose keys differ in case
+alone are one condition key with several values here, which can't be compared with one: neither
+is hidden by the other. AWS: a condition on ``aws:ResourceTag/TagKey1`` matches "either TagKey1 or
+tagkey1, but not both".
+
 AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html#awssecretsmanager-policy-keys
 """
 
@@ -46,11 +51,10 @@ def of_secret(secret: Secret) -> Keys:
 
 def of_tags(tags: Tags | None) -> Keys:
     """Return what policies can ask about the tags that a secret has."""
-    keys: dict[str, tuple[str, ...]] = {}
-    for key, value in (tags or {}).items():
-        keys[f"secretsmanager:ResourceTag/{key}"] = (value,)
-        keys[f"aws:ResourceTag/{key}"] = (value,)
-    return keys
+    return {
+        **_by_key("secretsmanager:ResourceTag/", tags or {}),
+        **_by_key("aws:ResourceTag/", tags or {}),
+    }
 
 
 def of_request(operation: str, params: Mapping[str, Any]) -> Keys:
@@ -76,10 +80,17 @@ def _of_regions(params: Mapping[str, Any]) -> Keys:
 
 
 def _of_tags(params: Mapping[str, Any]) -> Keys:
-    tags = {tag.get("Key"): tag.get("Value", "") for tag in params.get("Tags", ())}
+    tags = {tag.get("Key", ""): tag.get("Value", "") for tag in params.get("Tags", ())}
     names = _texts((*tags, *params.get("TagKeys", ())))
-    keys = {f"aws:RequestTag/{key}": (value,) for key, value in tags.items() if key}
-    return {**keys, "aws:TagKeys": names} if names else {}
+    return {**_by_key("aws:RequestTag/", tags), "aws:TagKeys": names} if names else {}
+
+
+def _by_key(prefix: str, tags: Tags) -> Keys:
+    keys: dict[str, tuple[str, ...]] = {}
+    for key, value in tags.items():
+        name = f"{prefix}{key}".lower()
+        keys[name] = (*keys.get(name, ()), value)
+    return keys
 
 
 def _primary_region(secret: Secret) -> str:

@@ -95,8 +95,9 @@ class Policies:
     def _errors(
         self, call: AuthorisedCall, resource: Resource, policy: BoundPolicy
     ) -> Iterator[Output]:
+        secret_arn = resource.arn if "SecretId" in call.params else None
         try:
-            resource_policy.require_private(policy, _actions(), resource.arn)
+            resource_policy.require_private(policy, _actions(), secret_arn)
         except resource_policy.PublicPolicyError:
             yield _error("PublicAccess", "The policy allows broad access to the secret.")
         try:

@@ -16,7 +16,8 @@ from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.replica import Replica
 from keyturn.model.secret import Secret
-from keyturn.secrets import cross_account, lookup, replication
+from keyturn.secrets import cross_account, encryption_key, replication
+from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection, Database
 
@@ -63,8 +64,10 @@ class Replication:
         role_arn = call.params.get("ReplicationRoleARN")
         with self._database.write() as connection:
             primary = alive(connection, call)
-            replica = _replica_named(connection, call)
-            self._require_association(call, primary, replica, role_arn)
+            self._require_readable(call, primary)
+            replica = self._accepting_replica(connection, call)
+            if role_arn is not None:
+                self._authority.require_pass_role(call.caller, role_arn, _SECRETS_MANAGER)
             cross_account.associate(
                 connection, primary, replica, role_arn=role_arn, now=call.received_at
             )
@@ -91,16 +94,22 @@ class Replication:
         require(self._authority, call, "secretsmanager:DeleteResourcePolicy", resource)
         cross_account.leave(connection, self._keyring, secret, call.received_at)
 
-    def _require_association(
-        self, call: AuthorisedCall, primary: Secret, replica: Secret, role_arn: str | None
-    ) -> None:
+    def _require_readable(self, call: AuthorisedCall, primary: Secret) -> None:
         # AWS: "Required permissions" of AssociateCrossAccountReplica.
         require(self._authority, call, "secretsmanager:GetSecretValue", resource_of(primary))
-        found = resource_of(replica)
-        accepting = Resource(replica.arn, cross_account.policy_of(replica), found.context)
+        encryption_key.require_reach(primary, call.account)
+
+    def _accepting_replica(self, connection: Connection, call: AuthorisedCall) -> Secret:
+        arn = call.params["CrossAccountReplicaARN"]
+        replica = rows.find_by_arn(connection, arn)
+        # Whoever may not link it may not learn whether it is there.
+        found = Resource(arn) if replica is None else resource_of(replica)
+        policy = None if replica is None else cross_account.policy_in_force(replica)
+        accepting = Resource(arn, policy, found.context)
         require(self._authority, call, cross_account.ACCEPT, accepting)
-        if role_arn is not None:
-            self._authority.require_pass_role(call.caller, role_arn, _SECRETS_MANAGER)
+        if replica is None or replica.region != call.region:
+            raise SecretNotFoundError
+        return replica
 
 
 def new_replicas(params: Mapping[str, Any]) -> list[replication.NewReplica]:
@@ -181,9 +190,3 @@ def _account_members(replica: Replica) -> Output:
         "ReplicationRoleARN": replica.role_arn,
         "ReplicationStatus": replica.status,
     }
-
-
-def _replica_named(connection: Connection, call: AuthorisedCall) -> Secret:
-    return lookup.find_alive(
-        connection, call.account, call.region, call.params["CrossAccountReplicaARN"]
-    )

@@ -56,7 +56,8 @@ class Tagging:
         keys = condition_keys.of_request(operation, call.params)
         resource = Resource(tagged.arn, tagged.policy, {**tagged.context, **keys})
         require(self._authority, call, f"secretsmanager:{operation}", resource)
-        rows.save(connection, secret.id, tags=tags, last_changed_at=call.received_at)
+        if tags != secret.tags:
+            rows.save(connection, secret.id, tags=tags, last_changed_at=call.received_at)
 
 
 def tags_of(members: list[Mapping[str, str]]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from keyturn.api.calls import AuthorisedCall
 from keyturn.model.secret import Secret
-from keyturn.secrets import encryption_key, ownership, replication
+from keyturn.secrets import cross_account, encryption_key, ownership, replication
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection
 
@@ -21,6 +21,7 @@ def require_changeable(secret: Secret, call: AuthorisedCall) -> None:
     Raises:
         OnReplicaError, ManagedSecretError: some of it is changed elsewhere.
         DefaultKeyAcrossAccountsError: the caller's account can't use the secret's key.
+        CustomerKeyMissingError: a replica in another account would get the default key.
     """
     ownership.require_unmanaged(secret)
     given = frozenset(call.params)
@@ -29,6 +30,8 @@ def require_changeable(secret: Secret, call: AuthorisedCall) -> None:
     if given & _VALUES:
         ownership.require_own_values(secret)
         encryption_key.require_reach(secret, call.account)
+    if "KmsKeyId" in given and secret.cross_account_status is not None:
+        cross_account.require_customer_key(call.params["KmsKeyId"])
 
 
 def save_members(connection: Connection, secret: Secret, call: AuthorisedCall) -> None:
