@@ -103,6 +103,9 @@ def bind(connection: Connection, text: str) -> BoundPolicy:
     except MalformedPolicyError as error:
         raise PolicySyntaxError(error.reason) from None
     document = json.loads(text)
+    for spared in _named_in(document, "NotPrincipal"):
+        for name in _names(spared):
+            _unique_id_of(connection, name)
     is_changed = _rename(document, lambda name: _unique_id_of(connection, name))
     return BoundPolicy(text, json.dumps(document) if is_changed else text)
 
@@ -167,19 +170,23 @@ def _arn_of(connection: Connection, name: str) -> str:
 def _rename(document: dict[str, Any], rename: Rename) -> bool:
     """Rename those whom the statements are for, in place; return whether any name changed."""
     is_changed = False
-    for named in _named_in(document):
-        given = named["AWS"]
-        names = [given] if isinstance(given, str) else given
+    for named in _named_in(document, "Principal"):
+        names = _names(named)
         renamed = [rename(name) for name in names]
         if renamed != names:
-            named["AWS"] = renamed[0] if isinstance(given, str) else renamed
+            named["AWS"] = renamed[0] if isinstance(named["AWS"], str) else renamed
             is_changed = True
     return is_changed
 
 
-def _named_in(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _named_in(document: dict[str, Any], element: str) -> Iterator[dict[str, Any]]:
     statements = document["Statement"]
     for statement in statements if isinstance(statements, list) else [statements]:
-        principal = statement.get("Principal")
-        if isinstance(principal, dict) and "AWS" in principal:
-            yield principal
+        principals = statement.get(element)
+        if isinstance(principals, dict) and "AWS" in principals:
+            yield principals
+
+
+def _names(named: dict[str, Any]) -> list[str]:
+    given = named["AWS"]
+    return [given] if isinstance(given, str) else given
