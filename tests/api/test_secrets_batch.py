@@ -340,7 +340,7 @@ def test_nobody_reads_a_batch_without_that_permission(api: LiveApi, body: dict[s
 
         assert (status, code) == (400, "AccessDeniedException")
         assert text.endswith(
-            f"{BATCH} on resource: * because no identity-based policy allows the {BATCH} action"
+            f"perform: {BATCH} because no identity-based policy allows the {BATCH} action"
         )
 
 

@@ -76,7 +76,8 @@ def _throttled(family: Family) -> Fault:
 
 
 def _not_allowed_text(error: NotAllowedError) -> str:
+    about = f" on resource: {error.resource}" if error.resource else ""
     return (
-        f"User: {error.principal_arn} is not authorized to perform: {error.action} on resource: "
-        f"{error.resource} {error.reason}"
+        f"User: {error.principal_arn} is not authorized to perform: {error.action}{about} "
+        f"{error.reason}"
     )

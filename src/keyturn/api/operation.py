@@ -4,7 +4,7 @@ An operation without an entry can't be called, and an entry without an IAM actio
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
@@ -20,11 +20,18 @@ class Resource:
         arn: an ARN, or ``*``.
         policy: the policy on that resource, if it has one.
         context: the operation's own condition keys, such as ``iam:PolicyARN``.
+        shown: what a refusal calls it, if that isn't its ARN: whoever may not know of the resource
+            is told no more than what was asked for. Empty for an action that is about none.
     """
 
     arn: str
     policy: str | None = None
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shown: str | None = None
+
+    def with_context(self, context: Mapping[str, tuple[str, ...]]) -> "Resource":
+        """Return the same resource with further condition keys."""
+        return replace(self, context={**self.context, **context}) if context else self
 
 
 Output = Mapping[str, Any]

@@ -6,6 +6,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_conditi
 from keyturn.api.calls import AuthenticatedCall
 from keyturn.api.operation import Resource
 from keyturn.iam.authority import Authority
+from keyturn.model.errors import NotAllowedError
 
 
 def require(
@@ -16,14 +17,14 @@ def require(
     Raises:
         NotAllowedError: it may not.
     """
-    authority.require(
-        call.caller,
-        action,
-        resource.arn,
-        resource_policy=resource.policy,
-        context={
-            "aws:SourceIp": (call.source_ip,),
-            "aws:RequestedRegion": (call.region,),
-            **resource.context,
-        },
-    )
+    context = {
+        "aws:SourceIp": (call.source_ip,),
+        "aws:RequestedRegion": (call.region,),
+        **resource.context,
+    }
+    try:
+        authority.require(
+            call.caller, action, resource.arn, resource_policy=resource.policy, context=context
+        )
+    except NotAllowedError as error:
+        raise error if resource.shown is None else error.about(resource.shown) from None

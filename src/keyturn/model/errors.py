@@ -45,7 +45,7 @@ class NotAllowedError(ServiceError):
     Attributes:
         principal_arn: who asked.
         action: the IAM action, such as ``secretsmanager:GetSecretValue``.
-        resource: the ARN (or ``*``) that the action was about.
+        resource: what the action was about: an ARN, a name, or ``*``; empty for nothing.
         reason: the end of AWS's sentence, with the word that begins it, such as ``because no
             identity-based policy allows the secretsmanager:GetSecretValue action`` or ``with an
             explicit deny in a resource-based policy``.
@@ -57,3 +57,12 @@ class NotAllowedError(ServiceError):
         self.action = action
         self.resource = resource
         self.reason = reason
+
+    def about(self, resource: str) -> "NotAllowedError":
+        """Return the same refusal with the resource named otherwise."""
+        return NotAllowedError(
+            principal_arn=self.principal_arn,
+            action=self.action,
+            resource=resource,
+            reason=self.reason,
+        )

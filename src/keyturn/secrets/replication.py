@@ -6,7 +6,8 @@ The rules, which every caller may rely on:
 * It has no versions of its own: it shows its primary's, so it is never behind. Description, tags
   and policy are written to it with its primary's (``keyturn.store.secrets.save``).
 * A region that already has a secret of that name gets no replica, unless that secret may be
-  overwritten; what went wrong is kept with the primary, and can be tried again.
+  overwritten. A replica, a primary with replicas and a managed secret never may. What went wrong
+  is kept with the primary, and can be tried again.
 * A replica that is made independent gets the versions that it shows, sealed for itself, but no
   rotation that is under way.
 * Everything here happens in the transaction of the connection that is passed in.
@@ -21,6 +22,7 @@ from datetime import datetime
 from keyturn.keys.keyring import Keyring
 from keyturn.model.arn import Arn, partition_of
 from keyturn.model.errors import ConflictError, InvalidInputError
+from keyturn.model.limits import SECRETS_PER_REGION_MAX
 from keyturn.model.replica import Replica
 from keyturn.model.secret import Secret
 from keyturn.secrets import encryption_key, versions
@@ -185,20 +187,29 @@ def _replica(
         region=new.region,
         kms_key_id=encryption_key.named(new.kms_key_id),
     )
-    in_the_way = rows.find_by_name(connection, primary.account, new.region, primary.name)
-    if in_the_way is None:
+    obstacle = _obstacle(connection, primary, new.region, is_forced=is_forced)
+    if obstacle is None:
         return replica
+    return replace(replica, status="Failed", status_message=f"Replication failed: {obstacle}")
+
+
+def _obstacle(
+    connection: Connection, primary: Secret, region: str, *, is_forced: bool
+) -> str | None:
+    """Return what a replica fails by, once what may be overwritten is gone."""
+    in_the_way = rows.find_by_name(connection, primary.account, region, primary.name)
+    if in_the_way is None:
+        is_full = rows.count_in(connection, primary.account, region) >= SECRETS_PER_REGION_MAX
+        return f"Region {region} has {SECRETS_PER_REGION_MAX} secrets." if is_full else None
     if is_forced and _is_replaceable(connection, in_the_way):
         rows.delete_secret(connection, in_the_way.id)
-        return replica
-    message = (
-        f"Replication failed: Secret name {primary.name} already exists in region {new.region}."
-    )
-    return replace(replica, status="Failed", status_message=message)
+        return None
+    return f"Secret name {primary.name} already exists in region {region}."
 
 
 def _is_replaceable(connection: Connection, secret: Secret) -> bool:
-    return not secret.is_replica and not replica_rows.of_primary(connection, secret.id)
+    is_somebody_s = secret.is_replica or secret.owning_service is not None
+    return not is_somebody_s and not replica_rows.of_primary(connection, secret.id)
 
 
 def _insert(connection: Connection, primary: Secret, replica: Replica, now: datetime) -> None:

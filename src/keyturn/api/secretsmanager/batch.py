@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.common_faults import common_fault
-from keyturn.api.operation import Output, anything
+from keyturn.api.operation import Output
 from keyturn.api.permission import require
 from keyturn.api.secretsmanager.faults import fault_of
 from keyturn.api.secretsmanager.listing import Listing
-from keyturn.api.secretsmanager.resources import SecretResources
+from keyturn.api.secretsmanager.resources import SecretResources, no_secret
 from keyturn.api.secretsmanager.values import Values
 from keyturn.iam.authority import Authority
 from keyturn.model.errors import ServiceError
@@ -54,7 +54,7 @@ class Batch:
 
     def _filtered(self, call: AuthorisedCall) -> Output:
         # AWS: whoever uses filters must be allowed to list secrets too.
-        require(self._authority, call, "secretsmanager:ListSecrets", anything(call))
+        require(self._authority, call, "secretsmanager:ListSecrets", no_secret(call))
         most = call.params.get("MaxResults", VALUES_PER_BATCH_MAX)
         page = self._listing.page(call, listing="BatchGetSecretValue", most=most)
         read = self._read(call, [secret.arn for secret in page.secrets])

@@ -137,4 +137,4 @@ def _further_actions(call: AuthorisedCall) -> Iterator[str]:
 
 def _made(call: AuthorisedCall) -> Resource:
     keys = condition_keys.of_request("CreateSecret", call.params)
-    return Resource(resources.new_secret(call).arn, context=keys)
+    return resources.new_secret(call).with_context(keys)

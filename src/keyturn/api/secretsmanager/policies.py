@@ -5,6 +5,7 @@ ListResourcePolicies and ValidateResourcePolicy.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from keyturn.api.permission import require
 from keyturn.api.secretsmanager import condition_keys
 from keyturn.api.secretsmanager.found import alive
 from keyturn.api.secretsmanager.pages import page_of, read_page
-from keyturn.api.secretsmanager.resources import resource_of
+from keyturn.api.secretsmanager.resources import no_secret, resource_of
 from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.errors import NotAllowedError
@@ -79,7 +80,7 @@ class Policies:
 
     def validate_resource_policy(self, call: AuthorisedCall) -> Output:
         with self._database.read() as connection:
-            resource = Resource("*")
+            resource = no_secret(call)
             if "SecretId" in call.params:
                 resource = _resource(call, alive(connection, call))
             # AWS: "Required permissions" are those of PutResourcePolicy too.
@@ -109,7 +110,7 @@ class Policies:
         self, call: AuthorisedCall, resource: Resource, policy: BoundPolicy
     ) -> None:
         # AWS: a policy may not lock out who puts it.
-        later = Resource(resource.arn, policy.in_force, resource.context)
+        later = replace(resource, policy=policy.in_force)
         try:
             require(self._authority, call, _PUT, later)
         except NotAllowedError:
@@ -124,9 +125,8 @@ def _actions() -> tuple[str, ...]:
 
 
 def _resource(call: AuthorisedCall, secret: Secret) -> Resource:
-    found = resource_of(secret)
     keys = condition_keys.of_request("PutResourcePolicy", call.params)
-    return Resource(found.arn, found.policy, {**found.context, **keys})
+    return resource_of(secret, shown=call.params["SecretId"]).with_context(keys)
 
 
 def _require_default_name(params: Mapping[str, Any]) -> None:

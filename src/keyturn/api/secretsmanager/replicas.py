@@ -88,15 +88,15 @@ class Replication:
 
     def _leave(self, connection: Connection, call: AuthorisedCall, secret: Secret) -> None:
         # AWS: the policy that let the primary's account in goes with it.
-        found = resource_of(secret)
         keys = {"secretsmanager:PolicyName": (cross_account.POLICY_NAME,)}
-        resource = Resource(found.arn, found.policy, {**found.context, **keys})
+        resource = resource_of(secret, shown=call.params["SecretId"]).with_context(keys)
         require(self._authority, call, "secretsmanager:DeleteResourcePolicy", resource)
         cross_account.leave(connection, self._keyring, secret, call.received_at)
 
     def _require_readable(self, call: AuthorisedCall, primary: Secret) -> None:
         # AWS: "Required permissions" of AssociateCrossAccountReplica.
-        require(self._authority, call, "secretsmanager:GetSecretValue", resource_of(primary))
+        resource = resource_of(primary, shown=call.params["SecretId"])
+        require(self._authority, call, "secretsmanager:GetSecretValue", resource)
         encryption_key.require_reach(primary, call.account)
 
     def _accepting_replica(self, connection: Connection, call: AuthorisedCall) -> Secret:

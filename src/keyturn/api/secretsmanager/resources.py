@@ -3,7 +3,7 @@
 from typing import Final
 
 from keyturn.api.calls import AuthenticatedCall
-from keyturn.api.operation import Resource, ResourceOf, anything
+from keyturn.api.operation import Resource, ResourceOf
 from keyturn.api.secretsmanager import condition_keys
 from keyturn.model.secret import Secret
 from keyturn.secrets import lookup, names
@@ -29,7 +29,7 @@ class SecretResources:
 
     def named_if_any(self, call: AuthenticatedCall) -> Resource:
         """Return the secret that the call names, or ``*`` when it names none."""
-        return self.named(call) if "SecretId" in call.params else anything(call)
+        return self.named(call) if "SecretId" in call.params else no_secret(call)
 
     def find(self, call: AuthenticatedCall, secret_id: str) -> Resource:
         """Return the secret that ``secret_id`` refers to, as the caller would mean it.
@@ -45,13 +45,23 @@ class SecretResources:
             try:
                 secret = lookup.find(connection, call.account, call.region, secret_id)
             except SecretNotFoundError:
-                return Resource(_arn_of_nothing(call, secret_id))
-        return resource_of(secret)
+                return Resource(_arn_of_nothing(call, secret_id), shown=secret_id)
+        return resource_of(secret, shown=secret_id)
 
 
-def resource_of(secret: Secret) -> Resource:
-    """Return a secret as decisions see it."""
-    return Resource(secret.arn, secret.policy_in_force, condition_keys.of_secret(secret))
+def resource_of(secret: Secret, *, shown: str | None = None) -> Resource:
+    """Return a secret as decisions see it.
+
+    Args:
+        shown: the ``SecretId`` that it was asked for by. AWS: a refusal repeats it.
+    """
+    keys = condition_keys.of_secret(secret)
+    return Resource(secret.arn, secret.policy_in_force, keys, shown)
+
+
+def no_secret(_call: AuthenticatedCall) -> Resource:
+    """Return what an action is about that is about no secret in particular."""
+    return Resource("*", shown="")
 
 
 def new_secret(call: AuthenticatedCall) -> Resource:
@@ -62,18 +72,15 @@ def new_secret(call: AuthenticatedCall) -> Resource:
     """
     name = call.params["Name"]
     names.check(name)
-    return Resource(names.secret_arn(call.region, call.account, name, "??????"))
+    return Resource(names.secret_arn(call.region, call.account, name, "??????"), shown=name)
 
 
 def with_request_keys(operation: str, resource_of_call: ResourceOf) -> ResourceOf:
     """Return ``resource_of_call`` with the keys of the request added to the resource's own."""
 
     def resource(call: AuthenticatedCall) -> Resource:
-        found = resource_of_call(call)
         keys = condition_keys.of_request(operation, call.params)
-        if not keys:
-            return found
-        return Resource(found.arn, found.policy, {**found.context, **keys})
+        return resource_of_call(call).with_context(keys)
 
     return resource
 

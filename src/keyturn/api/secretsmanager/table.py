@@ -5,7 +5,7 @@ AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_aws
 
 from dataclasses import dataclass
 
-from keyturn.api.operation import Handler, Operation, ResourceOf, ServiceApi, anything
+from keyturn.api.operation import Handler, Operation, ResourceOf, ServiceApi
 from keyturn.api.secretsmanager.batch import Batch
 from keyturn.api.secretsmanager.catalogue import Catalogue
 from keyturn.api.secretsmanager.faults import fault_of
@@ -13,7 +13,12 @@ from keyturn.api.secretsmanager.listing import Listing
 from keyturn.api.secretsmanager.password import get_random_password
 from keyturn.api.secretsmanager.policies import Policies
 from keyturn.api.secretsmanager.replicas import Replication
-from keyturn.api.secretsmanager.resources import SecretResources, new_secret, with_request_keys
+from keyturn.api.secretsmanager.resources import (
+    SecretResources,
+    new_secret,
+    no_secret,
+    with_request_keys,
+)
 from keyturn.api.secretsmanager.rotating import Rotating
 from keyturn.api.secretsmanager.tags import Tagging
 from keyturn.api.secretsmanager.values import Values
@@ -44,7 +49,7 @@ def secrets_manager(parts: Parts) -> ServiceApi:
     policies, replication = parts.policies, parts.replication
     operations = (
         _on("AssociateCrossAccountReplica", secret, replication.associate_cross_account_replica),
-        _on("BatchGetSecretValue", anything, parts.batch.batch_get_secret_value),
+        _on("BatchGetSecretValue", no_secret, parts.batch.batch_get_secret_value),
         _on("CancelRotateSecret", secret, parts.rotating.cancel_rotate_secret),
         _on("CreateSecret", new_secret, catalogue.create_secret),
         _on("DeleteResourcePolicy", secret, policies.delete_resource_policy),
@@ -55,11 +60,11 @@ def secrets_manager(parts: Parts) -> ServiceApi:
             secret,
             replication.disassociate_cross_account_replica,
         ),
-        _on("GetRandomPassword", anything, get_random_password, is_quick=True),
+        _on("GetRandomPassword", no_secret, get_random_password, is_quick=True),
         _on("GetResourcePolicy", secret, policies.get_resource_policy),
         _on("GetSecretValue", secret, values.get_secret_value, is_quick=True),
         _on("ListResourcePolicies", secret, policies.list_resource_policies),
-        _on("ListSecrets", anything, parts.listing.list_secrets),
+        _on("ListSecrets", no_secret, parts.listing.list_secrets),
         _on("ListSecretVersionIds", secret, parts.version_ids.list_secret_version_ids),
         _on("PutResourcePolicy", secret, policies.put_resource_policy),
         _on("PutSecretValue", secret, values.put_secret_value),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from keyturn.api.calls import AuthorisedCall
-from keyturn.api.operation import Output, Resource
+from keyturn.api.operation import Output
 from keyturn.api.permission import require
 from keyturn.api.secretsmanager import condition_keys
 from keyturn.api.secretsmanager.found import alive
@@ -52,10 +52,10 @@ class Tagging:
         tags: Tags | None,
     ) -> None:
         ownership.require_own_metadata(secret)
-        tagged = resource_of(replace(secret, tags=tags))
+        tagged = resource_of(replace(secret, tags=tags), shown=call.params["SecretId"])
         keys = condition_keys.of_request(operation, call.params)
-        resource = Resource(tagged.arn, tagged.policy, {**tagged.context, **keys})
-        require(self._authority, call, f"secretsmanager:{operation}", resource)
+        action = f"secretsmanager:{operation}"
+        require(self._authority, call, action, tagged.with_context(keys))
         if tags != secret.tags:
             rows.save(connection, secret.id, tags=tags, last_changed_at=call.received_at)
 

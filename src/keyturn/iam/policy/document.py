@@ -11,6 +11,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar
 """
 
 import json
+import math
 from typing import Any, Final, NoReturn
 
 from keyturn.iam.policy.malformed import (
@@ -64,6 +65,8 @@ def parse(text: str, *, kind: Kind) -> Policy:
     """
     document = _json(text)
     refuse_unknown(document, _MEMBERS, "policy")
+    if not isinstance(document.get("Id", ""), str):
+        raise MalformedPolicyError("Id", "must be a text")
     readers = _statement_readers(document, kind)
     sids = [reader.sid for reader in readers if reader.sid]
     if len(sids) != len(set(sids)):
@@ -92,7 +95,10 @@ def _statement_readers(document: dict[str, Any], kind: Kind) -> list[StatementRe
 def _json(text: str) -> dict[str, Any]:
     try:
         document = json.loads(
-            text, object_pairs_hook=_without_repetition, parse_constant=_refuse_constant
+            text,
+            object_pairs_hook=_without_repetition,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
         )
     except (ValueError, RecursionError):
         raise NotJsonError("policy", "isn't JSON") from None
@@ -104,6 +110,13 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise MalformedPolicyError("policy", "has a member twice")
     return members
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("JSON has no such number")
+    return number
 
 
 def _refuse_constant(_name: str) -> NoReturn:
