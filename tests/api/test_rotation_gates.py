@@ -496,7 +496,7 @@ def test_token_of_a_version_with_a_value_is_a_conflict(bench: Bench) -> None:
         ClientRequestToken=bench.version_id,
     )
 
-    assert refused[:2] == (400, "ResourceExistsException")
+    assert refused[:2] == (400, "InvalidRequestException")
     bench.assert_never_configured()
 
 

@@ -148,7 +148,7 @@ def test_51st_tag_is_refused(api: LiveApi) -> None:
 
     refused = refusal(api.secrets.tag_resource, SecretId="a", Tags=[{"Key": "one more"}])
 
-    assert refused[:2] == (400, "LimitExceededException")
+    assert refused[:2] == (400, "InvalidParameterException")
     assert len(api.secrets.describe_secret(SecretId="a")["Tags"]) == 50
 
 

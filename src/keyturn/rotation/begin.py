@@ -9,18 +9,27 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from keyturn.keys.keyring import Keyring
+from keyturn.model.errors import ConflictError
 from keyturn.model.ids import new_uuid
 from keyturn.model.rotation import Kind, State
 from keyturn.model.secret import AWSCURRENT, AWSPENDING, Secret, Version, Window
 from keyturn.rotation.machine import is_abandoned, is_incomplete
 from keyturn.rotation.schedule import RotationRules
 from keyturn.secrets import stages as labels, versions
-from keyturn.secrets.refusals import TokenReusedError
 from keyturn.store import rotations, secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection
 
 #: How long a rotation that was asked for, outside any window, is tried again.
 RETRY_WITHOUT_WINDOW: Final = timedelta(hours=1)
+
+
+class VersionTakenError(ConflictError):
+    """The token names a version that holds a value, so that it can't be a rotation's."""
+
+    def __init__(self, token: str, arn: str) -> None:
+        super().__init__(token, arn)
+        self.token = token
+        self.arn = arn
 
 
 def configure(
@@ -59,7 +68,7 @@ def rotation(
     """Begin to change the credential, as version ``token``.
 
     Raises:
-        TokenReusedError: the token names a version that holds a value.
+        VersionTakenError: the token names a version that holds a value.
     """
     version = version_rows.find_version(connection, secret.id, token)
     if version is None:
@@ -67,7 +76,7 @@ def rotation(
             connection, secret.id, Version(version_id=token, created_at=now)
         )
     elif version.sealed is not None and not _is_pending(connection, secret, token):
-        raise TokenReusedError(token, secret.arn)
+        raise VersionTakenError(token, secret.arn)
     _begin(connection, secret, token, Kind.ROTATION, now, retry_until)
 
 

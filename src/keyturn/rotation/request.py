@@ -105,7 +105,7 @@ def rotate(
         NoRotationFunctionError, RotationFunctionArnError: no function to call.
         FunctionNotInvocableError: it may not be called.
         PreviousRotationIncompleteError: an earlier rotation isn't over.
-        TokenReusedError: the token names a version that holds a value.
+        VersionTakenError: the token names a version that holds a value.
     """
     token = request.token
     if _is_replay(connection, secret, token):

@@ -97,7 +97,7 @@ _PLAIN: dict[type[ServiceError], tuple[str, str]] = {
         f"An account can't have more than {SECRETS_PER_REGION_MAX} secrets in a Region.",
     ),
     refusals.TooManyTagsError: (
-        _LIMIT,
+        _PARAMETER,
         f"A secret can't have more than {TAGS_PER_SECRET_MAX} tags.",
     ),
     refusals.TagKeyMissingError: (_PARAMETER, "Every tag must have a key."),

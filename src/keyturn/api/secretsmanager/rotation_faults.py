@@ -3,7 +3,7 @@
 from keyturn.api.secretsmanager.pages import NextTokenError
 from keyturn.api.secretsmanager.schedule_texts import SCHEDULE_TEXTS
 from keyturn.model.errors import ServiceError
-from keyturn.rotation import external, request
+from keyturn.rotation import begin, external, request
 from keyturn.rotation.schedule import InvalidScheduleError
 from keyturn.wire.fault import Fault
 
@@ -12,6 +12,10 @@ _REQUEST = "InvalidRequestException"
 
 _NO_CLIENT_REQUEST_TOKEN = (
     "You must provide a ClientRequestToken value. We recommend a UUID-type value."
+)
+_TOKEN_REUSED = (
+    "You can't use ClientRequestToken {token} because that value is already in use for a version "
+    "of secret {arn}."
 )
 _NOT_INVOCABLE = (
     "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy "
@@ -54,6 +58,9 @@ def fault_of(error: ServiceError) -> Fault | None:
     """Return the error that AWS gives; None for a refusal that isn't about rotation."""
     if isinstance(error, InvalidScheduleError):
         return Fault(_PARAMETER, SCHEDULE_TEXTS[error.rule])
+    if isinstance(error, begin.VersionTakenError):
+        # AWS's model has no ResourceExistsException here.
+        return Fault(_REQUEST, _TOKEN_REUSED.format(token=error.token, arn=error.arn))
     if isinstance(error, external.PartnerRotationError):
         return Fault(_REQUEST, f"Keyturn can't rotate a secret of type {error.secret_type}.")
     plain = _PLAIN.get(type(error))
