@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from keyturn.model.arn import Arn
-from keyturn.model.secret import CrossAccountStatus, Tags
+from keyturn.model.secret import CrossAccountStatus, Tags, primary_region_of
 
 SortKey = Literal["created-date", "last-accessed-date", "last-changed-date", "name"]
 """What ListSecrets calls ``SortBy``."""
@@ -50,7 +49,4 @@ class Outline:
     @property
     def primary_region(self) -> str | None:
         """The region of the primary, for a secret that other regions hold too."""
-        if self.primary_arn is None or self.cross_account_status is not None:
-            return None
-        primary = Arn.parse(self.primary_arn)
-        return None if primary is None else primary.region
+        return primary_region_of(self.primary_arn, self.cross_account_status)

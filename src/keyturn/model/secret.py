@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from keyturn.model.arn import Arn
 from keyturn.model.plaintext import Plaintext
 
 AWSCURRENT: Final = "AWSCURRENT"
@@ -117,6 +118,11 @@ class Secret:
     cross_account_status: CrossAccountStatus | None = None
 
     @property
+    def primary_region(self) -> str | None:
+        """The primary's region, for a secret that other regions hold too; else None."""
+        return primary_region_of(self.primary_arn, self.cross_account_status)
+
+    @property
     def values_id(self) -> int:
         """The secret that the versions and labels belong to: this one, or its primary."""
         return self.id if self.primary_id is None else self.primary_id
@@ -133,6 +139,17 @@ class Secret:
     def is_replica(self) -> bool:
         """Whether its values are another secret's, so that they can't be changed here."""
         return self.primary_id is not None or self.cross_account_status is not None
+
+
+def primary_region_of(
+    primary_arn: str | None, cross_account_status: CrossAccountStatus | None
+) -> str | None:
+    """Return a secret's primary region; None if no other region of its account holds it."""
+    if primary_arn is None or cross_account_status is not None:
+        return None
+    primary = Arn.parse(primary_arn)
+    assert primary is not None
+    return primary.region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

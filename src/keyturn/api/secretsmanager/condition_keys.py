@@ -14,7 +14,6 @@ AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_aws
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from keyturn.model.arn import Arn
 from keyturn.model.secret import Secret, Tags
 
 Keys = Mapping[str, tuple[str, ...]]
@@ -41,7 +40,7 @@ def of_secret(secret: Secret) -> Keys:
     rotation = secret.rotation
     found = {
         "secretsmanager:SecretId": secret.arn,
-        "secretsmanager:SecretPrimaryRegion": _primary_region(secret),
+        "secretsmanager:SecretPrimaryRegion": secret.primary_region or secret.region,
         "secretsmanager:resource/AllowRotationLambdaArn": rotation and rotation.lambda_arn,
         "secretsmanager:resource/Type": secret.secret_type,
     }
@@ -91,11 +90,6 @@ def _by_key(prefix: str, tags: Tags) -> Keys:
         name = f"{prefix}{key}".lower()
         keys[name] = (*keys.get(name, ()), value)
     return keys
-
-
-def _primary_region(secret: Secret) -> str:
-    primary = None if secret.primary_arn is None else Arn.parse(secret.primary_arn)
-    return secret.region if primary is None else primary.region
 
 
 def _texts(values: Iterable[str | None]) -> tuple[str, ...]:

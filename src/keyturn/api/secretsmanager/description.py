@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from keyturn.api.operation import Output
-from keyturn.model.arn import Arn
 from keyturn.model.secret import RotationSettings, Secret
 
 
@@ -26,7 +25,7 @@ def description_of(secret: Secret) -> dict[str, Any]:
         "Tags": None if secret.tags is None else tag_list(secret.tags),
         "OwningService": secret.owning_service,
         "CreatedDate": secret.created_at,
-        "PrimaryRegion": _region_of_primary(secret),
+        "PrimaryRegion": secret.primary_region,
     }
 
 
@@ -58,9 +57,3 @@ def _settings_members(rotation: RotationSettings) -> Output:
         "RotationLambdaARN": rotation.lambda_arn,
         "RotationRules": rules if has_rules else None,
     }
-
-
-def _region_of_primary(secret: Secret) -> str | None:
-    is_regional = secret.cross_account_status is None
-    primary = Arn.parse(secret.primary_arn or "") if is_regional else None
-    return None if primary is None else primary.region
