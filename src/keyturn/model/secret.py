@@ -136,6 +136,11 @@ class Secret:
         return self.primary_arn
 
     @property
+    def shows_another_accounts_values(self) -> bool:
+        """Whether it shows versions of another account, which learns nothing of its readers."""
+        return self.primary_id is not None and self.cross_account_status is not None
+
+    @property
     def is_replica(self) -> bool:
         """Whether its values are another secret's, so that they can't be changed here."""
         return self.primary_id is not None or self.cross_account_status is not None
@@ -148,8 +153,7 @@ def primary_region_of(
     if primary_arn is None or cross_account_status is not None:
         return None
     primary = Arn.parse(primary_arn)
-    assert primary is not None
-    return primary.region
+    return None if primary is None else primary.region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,12 +24,17 @@ class ExternalRequest:
 
     metadata: Sequence[dict[str, str]] | None
     role_arn: str | None
+    lambda_arn: str | None
     rules: RotationRules | None
     is_immediate: bool
 
 
 class NotExternalError(InvalidInputError):
     """Settings for a partner's secret, for a secret that no partner holds."""
+
+
+class PartnerAndFunctionError(InvalidInputError):
+    """A secret is rotated by its partner or by a function, not by both."""
 
 
 class PartnerRotationError(ConflictError):
@@ -46,9 +51,12 @@ def configure(
     """Keep how a partner's secret would rotate.
 
     Raises:
+        PartnerAndFunctionError: there is a function for it too.
         NotExternalError: no partner holds the secret.
         PartnerRotationError: it is to be rotated now.
     """
+    if request.lambda_arn is not None:
+        raise PartnerAndFunctionError
     if secret.secret_type is None:
         raise NotExternalError
     if request.is_immediate:
@@ -58,4 +66,12 @@ def configure(
     if request.role_arn is not None:
         rows.save(connection, secret.id, external_rotation_role_arn=request.role_arn)
     begin.save_rules(connection, secret, request.rules)
-    rows.save(connection, secret.id, rotation_enabled=False, last_changed_at=now)
+    # A function may have rotated the secret on a schedule until now.
+    rows.save(
+        connection,
+        secret.id,
+        rotation_enabled=False,
+        window_opens_at=None,
+        window_closes_at=None,
+        last_changed_at=now,
+    )

@@ -150,16 +150,30 @@ def copy_value(
 def copy_all(connection: Connection, keyring: Keyring, source: Secret, target: Secret) -> None:
     """Give ``target``, which has none, the versions and labels that ``source`` shows.
 
-    A rotation that is under way isn't copied: neither its label nor its placeholder.
+    A rotation that is under way isn't copied: neither its label nor its placeholder, whatever
+    other label that may have. Nor is it told when another account read them.
     """
-    stages = version_rows.stages_of(connection, source.values_id)
-    kept = {stage: holder for stage, holder in stages.items() if stage != AWSPENDING}
+    copied: set[str] = set()
     for version in version_rows.versions_of(connection, source.values_id):
         if version.sealed is not None:
-            plaintext = open_value(keyring, source, version).plaintext
-            sealed = keyring.seal(plaintext, _context(target, version.version_id))
-            version_rows.insert_version(connection, target.id, replace(version, sealed=sealed))
+            copy = _copy(keyring, source, target, version)
+            version_rows.insert_version(connection, target.id, copy)
+            copied.add(version.version_id)
+    stages = version_rows.stages_of(connection, source.values_id)
+    kept = {
+        stage: holder
+        for stage, holder in stages.items()
+        if stage != AWSPENDING and holder in copied
+    }
     version_rows.replace_stages(connection, target.id, {}, kept)
+
+
+def _copy(keyring: Keyring, source: Secret, target: Secret, version: Version) -> Version:
+    plaintext = open_value(keyring, source, version).plaintext
+    sealed = keyring.seal(plaintext, _context(target, version.version_id))
+    is_told = not source.shows_another_accounts_values
+    accessed_at = version.last_accessed_at if is_told else None
+    return replace(version, sealed=sealed, last_accessed_at=accessed_at)
 
 
 def move_stage(
@@ -231,7 +245,7 @@ def _relabel(
     now: datetime,
 ) -> bool:
     version_rows.replace_stages(connection, secret.id, before, after)
-    rows.save(connection, secret.id, last_changed_at=now)
+    rows.note_new_values(connection, secret.id, now)
     return before.get(AWSCURRENT) != after.get(AWSCURRENT)
 
 

@@ -200,6 +200,7 @@ def insert_version(connection: Connection, secret_id: int, version: Version) -> 
             secret_id=secret_id,
             version_id=version.version_id,
             created_at=to_epoch_ms(version.created_at),
+            last_accessed_at=_epoch_ms(version.last_accessed_at),
             kind=version.kind,
             sealed=version.sealed,
         )
@@ -240,6 +241,8 @@ def mark_accessed(connection: Connection, secret: Secret, version_id: str, day: 
     """Note that a version was read through ``secret`` on ``day``, midnight UTC."""
     accessed = {"last_accessed_at": to_epoch_ms(day)}
     connection.execute(update(secrets).where(secrets.c.id == secret.id).values(accessed))
+    if secret.shows_another_accounts_values:
+        return
     connection.execute(
         update(versions)
         .where(versions.c.secret_id == secret.values_id, versions.c.version_id == version_id)
@@ -277,3 +280,7 @@ def _version(row: Row[*tuple[Any, ...]]) -> Version:
 
 def _instant(epoch_ms: int | None) -> datetime | None:
     return None if epoch_ms is None else from_epoch_ms(epoch_ms)
+
+
+def _epoch_ms(instant: datetime | None) -> int | None:
+    return None if instant is None else to_epoch_ms(instant)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -165,6 +166,13 @@ def save(connection: Connection, secret_id: int, **columns: ColumnValue) -> None
             secrets.c.primary_id == secret_id, secrets.c.cross_account_status.is_(None)
         )
         connection.execute(update(secrets).where(is_replica).values(shared))
+
+
+def note_new_values(connection: Connection, secret_id: int, now: datetime) -> None:
+    """Note that a secret's versions or labels changed, in it and in all that show them."""
+    shown = or_(secrets.c.id == secret_id, secrets.c.primary_id == secret_id)
+    changed = {"last_changed_at": to_epoch_ms(now)}
+    connection.execute(update(secrets).where(shown).values(changed))
 
 
 def delete_secret(connection: Connection, secret_id: int) -> None:

@@ -4,7 +4,7 @@ AWS: API reference, RotateSecret and CancelRotateSecret.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.operation import Output, Resource
@@ -14,7 +14,9 @@ from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.secret import Secret
 from keyturn.rotation import external, request as rotation, schedule
-from keyturn.store.database import Database
+from keyturn.store.database import Connection, Database
+
+_SECRETS_MANAGER: Final = "secretsmanager.amazonaws.com"
 
 
 class Rotating:
@@ -41,15 +43,14 @@ class Rotating:
         with self._database.write() as connection:
             secret = with_own_values(connection, call)
             if _is_external(secret, call.params):
-                request = _external_request(call.params)
-                external.configure(connection, secret, request, call.received_at)
+                self._configure_external(connection, secret, call)
                 return {"ARN": secret.arn, "Name": secret.name}
-            rotation_request = _request(token, call.params)
-            function = rotation.chosen_function(secret, rotation_request)
+            request = _request(token, call.params)
+            function = rotation.chosen_function(secret, request)
             # AWS: whoever turns rotation on must be allowed to invoke the function.
             require(self._authority, call, "lambda:InvokeFunction", Resource(function))
             version_id = rotation.rotate(
-                connection, self._keyring, self._gate, secret, rotation_request, call.received_at
+                connection, self._keyring, self._gate, secret, request, call.received_at
             )
         self._wake()
         return {"ARN": secret.arn, "Name": secret.name, "VersionId": version_id}
@@ -59,6 +60,14 @@ class Rotating:
             secret = with_own_values(connection, call)
             version_id = rotation.cancel(connection, secret, call.received_at)
         return {"ARN": secret.arn, "Name": secret.name, "VersionId": version_id}
+
+    def _configure_external(
+        self, connection: Connection, secret: Secret, call: AuthorisedCall
+    ) -> None:
+        request = _external_request(call.params)
+        if request.role_arn is not None:
+            self._authority.require_pass_role(call.caller, request.role_arn, _SECRETS_MANAGER)
+        external.configure(connection, secret, request, call.received_at)
 
 
 def _is_external(secret: Secret, params: Mapping[str, Any]) -> bool:
@@ -72,6 +81,7 @@ def _external_request(params: Mapping[str, Any]) -> external.ExternalRequest:
     return external.ExternalRequest(
         metadata=params.get("ExternalSecretRotationMetadata"),
         role_arn=params.get("ExternalSecretRotationRoleArn"),
+        lambda_arn=params.get("RotationLambdaARN") or None,
         rules=_rules(params.get("RotationRules")),
         is_immediate=params.get("RotateImmediately", True),
     )

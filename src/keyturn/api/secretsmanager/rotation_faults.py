@@ -43,6 +43,10 @@ _PLAIN: dict[type[ServiceError], tuple[str, str]] = {
     ),
     request.RotationNotConfiguredError: (_REQUEST, _NOT_CONFIGURED),
     request.RotationFunctionArnError: (_PARAMETER, _WRONG_ARN),
+    external.PartnerAndFunctionError: (
+        _PARAMETER,
+        "You can't use RotationLambdaARN in conjunction with external secret rotation settings.",
+    ),
     external.NotExternalError: (
         _PARAMETER,
         "Only a managed external secret, one with a Type, has external rotation settings.",

@@ -41,6 +41,8 @@ def save_members(connection: Connection, secret: Secret, call: AuthorisedCall) -
         changes["description"] = call.params["Description"]
     if "Type" in call.params:
         changes["secret_type"] = call.params["Type"] or None
+        if not call.params["Type"]:
+            changes["external_rotation_metadata"] = changes["external_rotation_role_arn"] = None
     if "KmsKeyId" in call.params:
         changes["kms_key_id"] = encryption_key.named(call.params["KmsKeyId"])
         replication.note_key(connection, secret, changes["kms_key_id"])

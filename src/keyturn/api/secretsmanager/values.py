@@ -127,7 +127,10 @@ class Values:
     def _note_access(self, found: versions.Found, now: datetime) -> None:
         # AWS keeps the day, not the moment; so a value that is read all day is noted once.
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        if found.secret.last_accessed_at == found.version.last_accessed_at == day:
+        is_version_noted = (
+            found.secret.shows_another_accounts_values or found.version.last_accessed_at == day
+        )
+        if is_version_noted and found.secret.last_accessed_at == day:
             return
         with self._database.write() as connection:
             version_rows.mark_accessed(connection, found.secret, found.version.version_id, day)

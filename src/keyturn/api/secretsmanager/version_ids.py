@@ -49,7 +49,9 @@ def _entry(secret: Secret, version: ListedVersion, stages: list[str] | None) -> 
     return {
         "VersionId": version.version_id,
         "VersionStages": stages,
-        "LastAccessedDate": version.last_accessed_at,
+        "LastAccessedDate": (
+            None if secret.shows_another_accounts_values else version.last_accessed_at
+        ),
         "CreatedDate": version.created_at,
         "KmsKeyIds": [secret.kms_key_id or _DEFAULT_KEY],
     }
