@@ -367,7 +367,7 @@ class ReplicaMachine(RuleBasedStateMachine):
     def purge(self) -> None:
         def act(connection: Connection) -> None:
             for secret_id in rows.purgeable_ids(connection, self.now, 100):
-                rows.delete_secret(connection, secret_id)
+                lifecycle.purge(connection, secret_id, self.now)
 
         self.now += timedelta(days=8)
         self.do("purge", act)
@@ -426,7 +426,7 @@ class ReplicaMachine(RuleBasedStateMachine):
 
     @contextmanager
     def keeping_values(self, connection: Connection, secret: Secret) -> Iterator[None]:
-        """Whatever is done meanwhile, the secret has its values and labels afterwards."""
+        """Whatever is done meanwhile, the secret has its values and their labels afterwards."""
         before = self.shown(connection, secret)
         yield
         after = rows.find_by_id(connection, secret.id)
@@ -434,9 +434,13 @@ class ReplicaMachine(RuleBasedStateMachine):
         assert self.shown(connection, after) == before
 
     def shown(self, connection: Connection, secret: Secret) -> tuple[object, object]:
-        stages = version_rows.stages_of(connection, secret.values_id)
-        stages.pop(AWSPENDING, None)
-        return readable(connection, self.keyring, secret), stages
+        values = readable(connection, self.keyring, secret)
+        stages = {
+            stage: holder
+            for stage, holder in version_rows.stages_of(connection, secret.values_id).items()
+            if stage != AWSPENDING and holder in values
+        }
+        return values, stages
 
     def all(self, connection: Connection) -> list[Secret]:
         ids = connection.execute(
