@@ -1053,10 +1053,10 @@ def test_default_key_of_the_primary_does_not_reach_another_account(
     api.secrets.put_resource_policy(SecretId=PRIMARY, ResourcePolicy=json.dumps(policy(statement)))
 
     read = asked(other, "GetSecretValue", primary_arn)
-    answer = refusal(lambda: associate(other, primary_arn, replica_arn))
+    linked_by_its_owner = refusal(lambda: associate(other, primary_arn, replica_arn))
 
     assert "the default KMS service key" in read[2]
-    assert answer == read
+    assert linked_by_its_owner[1] == "InvalidRequestException"
     assert statuses(api, other) == (None, "Pending")
 
 
@@ -1103,3 +1103,31 @@ def test_new_value_of_the_primary_is_a_change_of_the_replica(api: LiveApi, other
 
     assert after_value > before
     assert described(other, REPLICA)["LastChangedDate"] == after_value
+
+
+def test_replica_is_linked_by_the_primary_s_account_alone(api: LiveApi, other: LiveApi) -> None:
+    primary_arn = make_primary(api, KmsKeyId=KEY)
+    replica_arn = make_replica(other, primary_arn)
+    whole_account = {
+        "Effect": "Allow",
+        "Principal": {"AWS": other.sts.get_caller_identity()["Account"]},
+        "Action": "secretsmanager:*",
+        "Resource": "*",
+    }
+    api.secrets.put_resource_policy(
+        SecretId=PRIMARY, ResourcePolicy=json.dumps(policy(whole_account))
+    )
+
+    refused = asked(
+        other,
+        "AssociateCrossAccountReplica",
+        primary_arn,
+        CrossAccountReplicaARN=replica_arn,
+    )
+
+    assert refused == (
+        400,
+        "InvalidRequestException",
+        "Call must be made from the account that owns the primary secret.",
+    )
+    assert statuses(api, other) == (None, "Pending")

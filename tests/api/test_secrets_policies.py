@@ -859,7 +859,7 @@ def test_policy_is_judged_for_any_secret_where_none_is_named(api: LiveApi, arn: 
     assert failed_checks(validated(api, about_another, SecretId="a")) == []
 
 
-@pytest.mark.parametrize("text", ["{", "allow everything", "[" * 10_000])
+@pytest.mark.parametrize("text", ["{", "allow everything", "[" * 10_000, '{"\\ud800": 1}'])
 def test_text_that_is_not_json_is_not_validated(api: LiveApi, text: str) -> None:
     answer = api.post("ValidateResourcePolicy", {"ResourcePolicy": text})
 

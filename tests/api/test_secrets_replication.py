@@ -1338,3 +1338,43 @@ def test_replicas_are_not_shown_to_another_account(
         there.secrets.get_secret_value, SecretId=arn.replace(api.region, elsewhere.region)
     )
     assert answer[1] == "AccessDeniedException"
+
+
+def test_replicas_beyond_the_limit_are_refused_and_none_is_made(api: LiveApi) -> None:
+    api.secrets.create_secret(Name="a", SecretString="x")
+    regions = [{"Region": f"us-{chr(97 + n // 26)}{chr(97 + n % 26)}-1"} for n in range(51)]
+
+    answer = api.post("ReplicateSecretToRegions", {"SecretId": "a", "AddReplicaRegions": regions})
+
+    assert answer.refusal == (
+        400,
+        "InvalidParameterException",
+        "A secret can't have replicas in more than 50 Regions.",
+    )
+    assert status_of(api) == {}
+
+
+@pytest.mark.parametrize("is_put_first", [True, False])
+def test_deny_of_the_primary_by_its_arn_holds_for_its_replicas(
+    api: LiveApi, elsewhere: LiveApi, is_put_first: bool
+) -> None:
+    arn = api.secrets.create_secret(Name="a", SecretString="x")["ARN"]
+    user = elsewhere.user(policy(allow("secretsmanager:GetSecretValue")))
+    statement = {
+        "Effect": "Deny",
+        "Principal": {"AWS": user.sts.get_caller_identity()["Arn"]},
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": arn,
+    }
+    document = json.dumps(policy(statement))
+
+    if is_put_first:
+        api.secrets.put_resource_policy(SecretId="a", ResourcePolicy=document)
+    api.secrets.replicate_secret_to_regions(SecretId="a", AddReplicaRegions=to(elsewhere))
+    if not is_put_first:
+        api.secrets.put_resource_policy(SecretId="a", ResourcePolicy=document)
+
+    refused = refusal(user.secrets.get_secret_value, SecretId="a")
+    assert refused[1] == "AccessDeniedException"
+    assert refused[2].endswith("with an explicit deny in a resource-based policy")
+    assert elsewhere.secrets.get_resource_policy(SecretId="a")["ResourcePolicy"] == document

@@ -158,7 +158,7 @@ commands = st.one_of(puts, updates, moves, rotates, others, st.just(Restore()))
 scripts = st.lists(
     st.builds(
         StepScript,
-        st.sampled_from([*["works"] * 6, "works and tidies up", "idles", "fails"]),
+        st.sampled_from([*["works"] * 4, "works and tidies up", "idles", "fails", "fails"]),
         st.one_of(*[st.none()] * 4, commands),
     ),
     max_size=4,

@@ -36,4 +36,11 @@ class AuthenticatedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorisedCall(AuthenticatedCall):
-    """A call that policies allow. Only ``keyturn.api.dispatch`` makes one."""
+    """A call that policies allow. Only ``keyturn.api.dispatch`` makes one.
+
+    Attributes:
+        resource_arn: what they allow it on. Who looks a resource up again must find that one: what
+            went by the same name a moment ago may be gone, and another be there.
+    """
+
+    resource_arn: str | None = None

@@ -146,7 +146,8 @@ class Dispatcher:
             self._rate_limit.admit(call.caller.identity_arn)
 
     def _authorise(self, operation: Operation, call: AuthenticatedCall) -> AuthorisedCall:
-        require(self._authority, call, operation.action, operation.resource(call))
+        resource = operation.resource(call)
+        require(self._authority, call, operation.action, resource)
         return AuthorisedCall(
             caller=call.caller,
             region=call.region,
@@ -154,6 +155,7 @@ class Dispatcher:
             received_at=call.received_at,
             source_ip=call.source_ip,
             params=call.params,
+            resource_arn=resource.arn,
         )
 
     def _perform(self, operation: Operation, call: AuthorisedCall) -> Mapping[str, Any]:

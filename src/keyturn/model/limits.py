@@ -6,6 +6,8 @@ AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limit
 from typing import Final
 
 SECRETS_PER_REGION_MAX: Final = 500_000
+#: AWS has fewer regions than this; each costs a row for every change of the primary.
+REPLICA_REGIONS_PER_SECRET_MAX: Final = 50
 SECRET_VALUE_BYTES_MAX: Final = 65_536
 STAGES_PER_SECRET_MAX: Final = 20
 VERSIONS_PER_SECRET_KEPT: Final = 100

@@ -26,6 +26,20 @@ class ManagedSecretError(ConflictError):
         self.owning_service = owning_service
 
 
+class OtherAccountError(ConflictError):
+    """It is to be done by the account that the secret belongs to."""
+
+
+def require_own_account(secret: Secret, account: str) -> None:
+    """Return if the secret belongs to the account that asks.
+
+    Raises:
+        OtherAccountError: it belongs to another.
+    """
+    if secret.account != account:
+        raise OtherAccountError
+
+
 def require_own_metadata(secret: Secret) -> None:
     """Return if the secret's description, tags and policy are changed here.
 

@@ -21,8 +21,8 @@ from datetime import datetime
 
 from keyturn.keys.keyring import Keyring
 from keyturn.model.arn import Arn, partition_of
-from keyturn.model.errors import ConflictError, InvalidInputError
-from keyturn.model.limits import SECRETS_PER_REGION_MAX
+from keyturn.model.errors import ConflictError, InvalidInputError, LimitError
+from keyturn.model.limits import REPLICA_REGIONS_PER_SECRET_MAX, SECRETS_PER_REGION_MAX
 from keyturn.model.replica import Replica
 from keyturn.model.secret import Secret
 from keyturn.secrets import encryption_key, versions
@@ -49,6 +49,10 @@ class NotReplicatedError(InvalidInputError):
     def __init__(self, region: str) -> None:
         super().__init__(region)
         self.region = region
+
+
+class TooManyReplicasError(LimitError):
+    """The secret would have replicas in more regions than it may."""
 
 
 class NotAReplicaError(ConflictError):
@@ -88,6 +92,7 @@ def replicate(
     Raises:
         OnReplicaError: it is a replica itself.
         InvalidReplicaRegionError, AlreadyReplicatedError: a region is out of the question.
+        TooManyReplicasError: there would be too many.
     """
     if primary.is_replica:
         raise OnReplicaError
@@ -174,7 +179,10 @@ def _check_regions(connection: Connection, primary: Secret, wanted: Sequence[New
     # Neither AWS's model nor its documentation says that a replica's region must be given.
     if primary.region in regions or "" in regions or is_elsewhere or is_twice:
         raise InvalidReplicaRegionError
-    for replica in in_regions(connection, primary):
+    known = in_regions(connection, primary)
+    if len({*regions, *(replica.region for replica in known)}) > REPLICA_REGIONS_PER_SECRET_MAX:
+        raise TooManyReplicasError
+    for replica in known:
         if replica.region in regions and replica.status == "InSync":
             raise AlreadyReplicatedError(replica.region)
 
@@ -224,13 +232,19 @@ def _insert(connection: Connection, primary: Secret, replica: Replica, now: date
         created_at=now,
         last_changed_at=now,
         resource_policy=primary.resource_policy,
-        policy_in_force=primary.policy_in_force,
+        policy_in_force=_in_force_on(primary, replica.arn),
         tags=primary.tags,
         secret_type=primary.secret_type,
         owning_service=primary.owning_service,
         primary_id=primary.id,
         primary_arn=primary.arn,
     )
+
+
+def _in_force_on(primary: Secret, replica_arn: str) -> str | None:
+    # What the policy says of the primary by its ARN, it says of the replica by the replica's.
+    policy = primary.policy_in_force
+    return None if policy is None else policy.replace(primary.arn, replica_arn)
 
 
 def _delete(connection: Connection, primary: Secret, replica: Replica) -> None:

@@ -6,7 +6,7 @@ The rules, which every caller may rely on:
 * It is kept twice: as it was written, and in force. In force, users and roles are named by their
   unique ids, so that one who is deleted and made again under the same name gets nothing by it.
   As AWS does, whoever is gone is shown by that id.
-* ``NotPrincipal`` keeps its names: it spares, and whoever is gone is spared nothing.
+* Sessions and ``NotPrincipal`` keep their names: whoever is made anew under one is meant by it.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_resource-policies.html
 and https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids

@@ -5,15 +5,15 @@ The rules, which every caller may rely on:
 * ``read()`` sees one snapshot of everything that was committed before it began.
 * ``write()`` holds the only write lock from its first line, so what it reads can't change before
   it commits. It is durable when the block ends; an exception undoes all of it.
-* One process has at most one write under way; others wait, across processes too, for at most
-  ``_LOCK_WAIT_SECONDS``.
+* There is one write under way at most, in all processes; others wait for at most
+  ``_LOCK_WAIT_SECONDS``, and ``write_if_free()`` hardly at all.
 * A ``Database`` is opened after a fork, never before: SQLite connections don't survive one.
 
 SQLite: https://sqlite.org/wal.html, https://sqlite.org/pragma.html#pragma_synchronous
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 import sqlite3
 import threading
@@ -21,19 +21,21 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 # The one type of the driver that the packages above may name: they pass it on, no more.
 __all__ = ["Connection", "Database"]
 
 _LOCK_WAIT_SECONDS: Final = 30
+#: A write takes a few milliseconds; whoever waits this long has met a long one.
+_BRIEF_WAIT_SECONDS: Final = 0.1
 _READERS_MAX: Final = 64
 _CACHE_KIB: Final = 16_384
 
 # FULL, not NORMAL: in WAL mode NORMAL may lose the last commits when the power fails, and an
 # acknowledged password that is gone is an outage.
 _PRAGMAS: Final = (
-    f"PRAGMA busy_timeout = {_LOCK_WAIT_SECONDS * 1000}",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
@@ -48,6 +50,9 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._readers = _open(path, "BEGIN DEFERRED", connections_max=_READERS_MAX)
         self._writers = _open(path, "BEGIN IMMEDIATE", connections_max=1)
+        self._impatient = _open(
+            path, "BEGIN IMMEDIATE", connections_max=_READERS_MAX, wait_seconds=_BRIEF_WAIT_SECONDS
+        )
         self._path = path
         self._stamp_lock = threading.Lock()
         self._stamp_connection: sqlite3.Connection | None = None
@@ -62,6 +67,19 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Yield the connection of a transaction that commits when the block ends."""
         with self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write_if_free(self) -> Iterator[Connection | None]:
+        """Yield the connection of a transaction; None if others keep the write lock.
+
+        For what may be left undone, and must hold up nobody: it waits ``_BRIEF_WAIT_SECONDS``.
+        """
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(self._impatient.begin())
+            except OperationalError:
+                connection = None
             yield connection
 
     def stamp(self) -> int:
@@ -83,9 +101,12 @@ class Database:
                 self._stamp_connection = None
         self._readers.dispose()
         self._writers.dispose()
+        self._impatient.dispose()
 
 
-def _open(path: Path, begin: str, *, connections_max: int) -> Engine:
+def _open(
+    path: Path, begin: str, *, connections_max: int, wait_seconds: float = _LOCK_WAIT_SECONDS
+) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}",
         poolclass=QueuePool,
@@ -102,7 +123,7 @@ def _open(path: Path, begin: str, *, connections_max: int) -> Engine:
         # The driver's own transaction control begins too late and deferred: it is switched off.
         assert isinstance(connection, sqlite3.Connection)
         connection.isolation_level = None
-        for pragma in _PRAGMAS:
+        for pragma in (f"PRAGMA busy_timeout = {int(wait_seconds * 1000)}", *_PRAGMAS):
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")

@@ -187,7 +187,7 @@ def release(connection: Connection, rotation: Rotation, due_at: datetime) -> Non
     """Let go of a rotation until ``due_at``, unless it is somebody else's by then."""
     connection.execute(
         update(rotations)
-        .where(rotations.c.id == rotation.id, rotations.c.fence == rotation.fence, _is_running)
+        .where(_held(rotation), _is_running)
         .values(due_at=to_epoch_ms(due_at), lease_owner=None, lease_until=None)
     )
 
@@ -321,13 +321,19 @@ def _is_free(now_ms: int) -> ColumnElement[bool]:
     return or_(rotations.c.lease_until.is_(None), rotations.c.lease_until <= now_ms)
 
 
+def _held(rotation: Rotation) -> ColumnElement[bool]:
+    # SQLite gives a number again once its row is gone: that of a deleted secret's rotation may be
+    # another's by now. Its token never is.
+    return and_(
+        rotations.c.id == rotation.id,
+        rotations.c.token == rotation.token,
+        rotations.c.fence == rotation.fence,
+    )
+
+
 def _write_fenced(connection: Connection, rotation: Rotation, **columns: str | int | None) -> None:
     result = connection.execute(
-        update(rotations)
-        .where(
-            and_(rotations.c.id == rotation.id, rotations.c.fence == rotation.fence, _is_running)
-        )
-        .values(columns)
+        update(rotations).where(_held(rotation), _is_running).values(columns)
     )
     if result.rowcount != 1:
         raise LeaseLostError

@@ -165,7 +165,16 @@ def save(connection: Connection, secret_id: int, **columns: ColumnValue) -> None
         is_replica = and_(
             secrets.c.primary_id == secret_id, secrets.c.cross_account_status.is_(None)
         )
-        connection.execute(update(secrets).where(is_replica).values(shared))
+        connection.execute(update(secrets).where(is_replica).values(_replicated(shared)))
+
+
+def _replicated(shared: Mapping[str, ColumnElement[str] | str | int | None]) -> dict[str, Any]:
+    # What the policy says of the primary by its ARN, it says of each replica by the replica's.
+    policy = shared.get("policy_in_force")
+    if policy is None:
+        return dict(shared)
+    its_own = func.replace(policy, secrets.c.primary_arn, secrets.c.arn)
+    return {**shared, "policy_in_force": its_own}
 
 
 def note_new_values(connection: Connection, secret_id: int, now: datetime) -> None:

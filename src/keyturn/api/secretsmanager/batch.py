@@ -71,8 +71,9 @@ class Batch:
         return {"SecretValues": found, "Errors": refused}
 
     def _read_one(self, call: AuthorisedCall, secret_id: str) -> Output:
-        require(self._authority, call, _GET, self._resources.find(call, secret_id))
-        return self._values.read(call, secret_id)
+        resource = self._resources.find(call, secret_id)
+        require(self._authority, call, _GET, resource)
+        return self._values.read(call, secret_id, resource.arn)
 
 
 def _refusal(secret_id: str, error: ServiceError) -> dict[str, Any]:

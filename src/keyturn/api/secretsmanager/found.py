@@ -3,7 +3,19 @@
 from keyturn.api.calls import AuthorisedCall
 from keyturn.model.secret import Secret
 from keyturn.secrets import encryption_key, lookup, ownership
+from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.store.database import Connection
+
+
+def require_decided(secret: Secret, decided_arn: str | None) -> None:
+    """Return if the secret is the one that policies were asked about.
+
+    Raises:
+        SecretNotFoundError: it is another that has come by the same name since; that one isn't
+            there any more.
+    """
+    if decided_arn is not None and secret.arn != decided_arn:
+        raise SecretNotFoundError
 
 
 def any_secret(connection: Connection, call: AuthorisedCall) -> Secret:
@@ -12,7 +24,9 @@ def any_secret(connection: Connection, call: AuthorisedCall) -> Secret:
     Raises:
         SecretNotFoundError, InvalidNameError: there is none, or can't be.
     """
-    return lookup.find(connection, call.account, call.region, call.params["SecretId"])
+    secret = lookup.find(connection, call.account, call.region, call.params["SecretId"])
+    require_decided(secret, call.resource_arn)
+    return secret
 
 
 def alive(connection: Connection, call: AuthorisedCall) -> Secret:
@@ -22,7 +36,9 @@ def alive(connection: Connection, call: AuthorisedCall) -> Secret:
         ScheduledForDeletionError: it is.
         SecretNotFoundError, InvalidNameError: there is none, or can't be.
     """
-    return lookup.find_alive(connection, call.account, call.region, call.params["SecretId"])
+    secret = lookup.find_alive(connection, call.account, call.region, call.params["SecretId"])
+    require_decided(secret, call.resource_arn)
+    return secret
 
 
 def with_own_values(connection: Connection, call: AuthorisedCall) -> Secret:

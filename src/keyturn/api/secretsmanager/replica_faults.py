@@ -5,6 +5,7 @@ AWS's own, as reported by users; the others are ours.
 """
 
 from keyturn.model.errors import ServiceError
+from keyturn.model.limits import REPLICA_REGIONS_PER_SECRET_MAX
 from keyturn.secrets import cross_account, encryption_key, ownership, refusals, replication
 from keyturn.wire.fault import Fault
 
@@ -38,9 +39,17 @@ _PLAIN: dict[type[ServiceError], tuple[str, str]] = {
         _DEFAULT_KEY,
     ),
     replication.InvalidReplicaRegionError: (_PARAMETER, "Invalid replica region."),
+    replication.TooManyReplicasError: (
+        _PARAMETER,
+        f"A secret can't have replicas in more than {REPLICA_REGIONS_PER_SECRET_MAX} Regions.",
+    ),
     replication.NotAReplicaError: (
         _PARAMETER,
         "Operation only permitted on a replica secret. Call must be made in the replica's region.",
+    ),
+    ownership.OtherAccountError: (
+        _REQUEST,
+        "Call must be made from the account that owns the primary secret.",
     ),
     cross_account.PrimaryArnError: (
         _PARAMETER,

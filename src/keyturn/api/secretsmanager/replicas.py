@@ -16,7 +16,7 @@ from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.replica import Replica
 from keyturn.model.secret import Secret
-from keyturn.secrets import cross_account, encryption_key, replication
+from keyturn.secrets import cross_account, encryption_key, ownership, replication
 from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection, Database
@@ -64,6 +64,7 @@ class Replication:
         role_arn = call.params.get("ReplicationRoleARN")
         with self._database.write() as connection:
             primary = alive(connection, call)
+            ownership.require_own_account(primary, call.account)
             self._require_readable(call, primary)
             replica = self._accepting_replica(connection, call)
             if role_arn is not None:
@@ -81,6 +82,7 @@ class Replication:
         replica_arn = call.params["CrossAccountReplicaARN"]
         with self._database.write() as connection:
             primary = alive(connection, call)
+            ownership.require_own_account(primary, call.account)
             cross_account.disassociate(
                 connection, self._keyring, primary, replica_arn, call.received_at
             )

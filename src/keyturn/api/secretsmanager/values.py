@@ -9,7 +9,12 @@ from typing import Final
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.operation import Output
 from keyturn.api.secretsmanager import update
-from keyturn.api.secretsmanager.found import alive, to_be_written, with_own_values
+from keyturn.api.secretsmanager.found import (
+    alive,
+    require_decided,
+    to_be_written,
+    with_own_values,
+)
 from keyturn.api.secretsmanager.request import optional_value, required_token, required_value
 from keyturn.keys.keyring import Keyring
 from keyturn.model.secret import Secret, SecretValue
@@ -34,11 +39,16 @@ class Values:
         )
 
     def get_secret_value(self, call: AuthorisedCall) -> Output:
-        return self.read(call, call.params["SecretId"])
+        return self.read(call, call.params["SecretId"], call.resource_arn)
 
-    def read(self, call: AuthorisedCall, secret_id: str) -> Output:
-        """Return a value; the call's ``VersionId`` and ``VersionStage`` say which."""
+    def read(self, call: AuthorisedCall, secret_id: str, decided_arn: str | None) -> Output:
+        """Return a value; the call's ``VersionId`` and ``VersionStage`` say which.
+
+        Args:
+            decided_arn: the secret that the caller may read.
+        """
         found = self._find(call, secret_id)
+        require_decided(found.secret, decided_arn)
         encryption_key.require_reach(found.secret, call.account)
         value = versions.open_value(self._keyring, found.secret, found.version)
         self._note_access(found, call.received_at)
@@ -132,7 +142,10 @@ class Values:
         )
         if is_version_noted and found.secret.last_accessed_at == day:
             return
-        with self._database.write() as connection:
+        # A read doesn't fail, nor wait for long writes, for its date: the next one notes it.
+        with self._database.write_if_free() as connection:
+            if connection is None:
+                return
             version_rows.mark_accessed(connection, found.secret, found.version.version_id, day)
 
 

@@ -94,12 +94,15 @@ def _statement_readers(document: dict[str, Any], kind: Kind) -> list[StatementRe
 
 def _json(text: str) -> dict[str, Any]:
     try:
+        # A lone surrogate is no character: it couldn't be stored, nor quoted in an answer.
+        text.encode()
         document = json.loads(
             text,
             object_pairs_hook=_without_repetition,
             parse_float=_finite,
             parse_constant=_refuse_constant,
         )
+        json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise NotJsonError("policy", "isn't JSON") from None
     return checked_object(document, "policy")

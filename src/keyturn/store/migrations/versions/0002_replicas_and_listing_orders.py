@@ -31,6 +31,11 @@ def upgrade() -> None:
         ),
         inline_references=True,
     )
+    # The default key was stored as it was spelt, and a policy was in force as it was written.
+    op.execute(
+        "UPDATE secrets SET kms_key_id = NULL WHERE kms_key_id = 'alias/aws/secretsmanager'"
+    )
+    op.execute("UPDATE secrets SET policy_in_force = resource_policy")
     _make_last_accessed_sortable()
     for name, column in (
         ("ix_secrets_created", "created_at"),
