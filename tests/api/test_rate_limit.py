@@ -41,6 +41,7 @@ from support.polling import wait_until
 pytestmark = pytest.mark.server
 
 ONE_IN_A_THOUSAND_SECONDS = "0.001"
+API_PROCESSES = 2
 USERS = 18
 ROLE = "shared"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
@@ -114,7 +115,12 @@ def second_key_of(user: LiveApi) -> Caller:
 
 @pytest.fixture(scope="module")
 def limited(prepared: Prepared) -> Iterator[KeyturnServer]:
-    arguments = ("--api-processes", "2", "--requests-per-second", ONE_IN_A_THOUSAND_SECONDS)
+    arguments = (
+        "--api-processes",
+        str(API_PROCESSES),
+        "--requests-per-second",
+        ONE_IN_A_THOUSAND_SECONDS,
+    )
     with KeyturnServer.start(prepared.folder, arguments=arguments) as server:
         yield server
 
@@ -254,6 +260,12 @@ def state_of(pid: int) -> str:
 
 
 def api_pids(server: KeyturnServer) -> list[int]:
+    # The server says where it listens before it has started them.
+    wait_until(lambda: len(_found(server)) == API_PROCESSES, what="the API processes")
+    return _found(server)
+
+
+def _found(server: KeyturnServer) -> list[int]:
     return [pid for name, pid in server.child_pids().items() if name.startswith("keyturn-api")]
 
 
@@ -279,7 +291,9 @@ def test_api_processes_that_are_started_again_know_who_was_admitted(
 
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: len(set(api_pids(limited)) - killed) == 2, what="two API processes")
+    wait_until(
+        lambda: len(set(_found(limited)) - killed) == API_PROCESSES, what="two API processes"
+    )
 
     assert listing(user).refusal == THROTTLED
     assert listing(other).status == 200
