@@ -55,7 +55,7 @@ def main() -> None:
             PostgresServer.start(folder / "postgres", programs=programs)
         )
         server = cleanup.enter_context(KeyturnServer.start(folder / "keyturn"))
-        terminal.environment.update(server.environment(REGION))
+        terminal.environment.update(server.environment("--region", REGION))
         terminal.say(f"PostgreSQL {database.version} on port {database.port}; {server.endpoint}")
         walk(terminal, database)
         if keep:
@@ -265,7 +265,7 @@ def deadline(seconds: int) -> Iterator[None]:
 def stay(terminal: Terminal, server: KeyturnServer) -> None:
     """Leave the servers running until Ctrl-C."""
     terminal.title("Everything is left running; press Ctrl-C to clean up")
-    for name, value in server.environment(REGION).items():
+    for name, value in server.environment("--region", REGION).items():
         terminal.say(f"export {name}={value}")
     try:
         signal.pause()
