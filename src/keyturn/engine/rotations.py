@@ -85,9 +85,10 @@ class RotationJob:
 
     def _pause_until_next(self, now: datetime) -> timedelta:
         with self._database.read() as connection:
-            moments = (due.next_opening_at(connection), rotations.next_due_at(connection, now))
-        upcoming = [at - now for at in moments if at is not None]
-        return max(min([*upcoming, _LOOK_EVERY]), timedelta(0))
+            moment = due.next_moment(connection, now)
+        if moment is None:
+            return _LOOK_EVERY
+        return max(min(moment - now, _LOOK_EVERY), timedelta(0))
 
 
 def _is_done(future: "Future[bool]", seconds: float) -> bool:

@@ -17,9 +17,19 @@ def secret_ids(connection: Connection, now: datetime, most: int) -> list[int]:
     return rows.due_ids(connection, now, most)
 
 
-def next_opening_at(connection: Connection) -> datetime | None:
-    """Return when the next window of any secret opens."""
-    return rows.next_opening_at(connection)
+def next_moment(connection: Connection, now: datetime) -> datetime | None:
+    """Return when there will be something to do next; in the past while there is now."""
+    moments = (rows.next_opening_at(connection), rotations.next_due_at(connection, now))
+    return min((at for at in moments if at is not None), default=None)
+
+
+def is_idle(connection: Connection, now: datetime) -> bool:
+    """Return whether nothing is due at ``now``, and nobody is at a rotation."""
+    return not (
+        rows.due_ids(connection, now, 1)
+        or rotations.count_claimable(connection, now=now, most=1)
+        or rotations.is_any_held(connection)
+    )
 
 
 def begin(connection: Connection, secret_id: int, now: datetime) -> None:

@@ -164,6 +164,12 @@ def count_claimable(connection: Connection, *, now: datetime, most: int) -> int:
     return int(connection.execute(select(func.count()).select_from(claimable)).scalar_one())
 
 
+def is_any_held(connection: Connection) -> bool:
+    """Return whether any rotation is leased to somebody, whether the lease has ended or not."""
+    held = select(rotations.c.id).where(_is_running, rotations.c.lease_owner.is_not(None))
+    return connection.execute(held.limit(1)).first() is not None
+
+
 def next_due_at(connection: Connection, now: datetime) -> datetime | None:
     """Return when the next running rotation will be due that isn't due yet."""
     due_at = connection.execute(
