@@ -1,6 +1,9 @@
 """Wires the objects of each process together. No logic, no decisions."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime, timedelta
 from functools import partial
 import os
 from pathlib import Path
@@ -36,24 +39,34 @@ from keyturn.api.sts.table import sts_api
 from keyturn.config import Settings, check, check_account, tell_starter
 from keyturn.core import Core, open_core
 from keyturn.data_dir import DataDir, DataDirError
+from keyturn.engine import clock_file
+from keyturn.engine.advance import advance
 from keyturn.engine.process import EngineParts, run_engine
+from keyturn.engine.virtual_clock import Arrival, Journey, VirtualClock
 from keyturn.engine.wake import tapper
 from keyturn.functions import runtime_dir
 from keyturn.functions.local import LocalInvoker, Place
 from keyturn.functions.log_writer import LogWriter
 from keyturn.functions.permission import SecretsManagerGate
 from keyturn.functions.remote import RemoteInvoker
-from keyturn.functions.variables import SessionKeys
+from keyturn.functions.variables import SessionKeys, session_name
 from keyturn.iam import bootstrap
 from keyturn.iam.access_keys import AccessKeyPair
 from keyturn.iam.assume import Assumption
 from keyturn.iam.credentials import Credentials
 from keyturn.keys import master_key
 from keyturn.logs import configure_logs
+from keyturn.model.clock import SystemClock
+from keyturn.model.function import Function
+from keyturn.rotation import history
+from keyturn.rotation.history import RotationRecord
 from keyturn.rotation.run import Runner
+from keyturn.secrets import lookup
+from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.server.api_process import listen, serve as serve_requests
 from keyturn.server.asgi import Application
 from keyturn.server.supervisor import Supervisor
+from keyturn.store.database import Database
 from keyturn.store.migrate import migrate
 
 _log = structlog.get_logger(__name__)
@@ -72,6 +85,9 @@ def serve(settings: Settings) -> None:
     data_dir = DataDir(settings.data_dir)
     data_dir.make()
     with data_dir.lock():
+        data_dir.require_clock(is_virtual=settings.has_virtual_clock)
+        if settings.has_virtual_clock:
+            clock_file.make(data_dir.clock)
         _prepare(settings, data_dir)
         listening = listen(settings.host, settings.port)
         endpoint = _endpoint(settings.host, listening)
@@ -88,6 +104,66 @@ def serve(settings: Settings) -> None:
         supervisor.heed_signals()
         _announce(endpoint, data_dir)
         supervisor.run()
+
+
+def virtual_clock(path: Path) -> VirtualClock:
+    """Return the clock of a server whose time can be moved, to look at. It may be stopped.
+
+    Raises:
+        DataDirError: there is none.
+    """
+    data_dir = DataDir(path)
+    data_dir.require_virtual_clock()
+    return VirtualClock(data_dir.clock, SystemClock())
+
+
+def advance_clock(
+    path: Path, by: timedelta, watch: Callable[[Journey, datetime], None]
+) -> Arrival:
+    """Move the clock of a running server; see ``keyturn.engine.advance``.
+
+    Raises:
+        DataDirError: there is no such clock, or no server runs.
+        DataDirInUseError: another command is moving it.
+        ClockLimitError, ServerGoneError: it can't be moved so far, or wasn't.
+    """
+    data_dir, clock = DataDir(path), virtual_clock(path)
+    data_dir.require_server()
+    with data_dir.hold_virtual_clock():
+        return advance(
+            clock,
+            by,
+            tap=tapper(data_dir.wake_socket),
+            is_served=data_dir.is_served,
+            watch=watch,
+        )
+
+
+def rotation_history(
+    path: Path, secret_id: str, most: int, *, region: str, account: str | None = None
+) -> list[RotationRecord]:
+    """Return the latest rotations of a secret; the server may be stopped.
+
+    Args:
+        account: None for the server's first account.
+
+    Raises:
+        DataDirError: no server has run there, or it has no such secret.
+        InvalidNameError: no secret can be called that.
+    """
+    data_dir = DataDir(path)
+    _, first_account = data_dir.description()
+    place = (account or first_account, region)
+    database = Database(data_dir.database)
+    with closing(database), database.read() as connection:
+        try:
+            secret = lookup.find(connection, *place, secret_id)
+        except SecretNotFoundError:
+            raise DataDirError(
+                f"There is no secret {secret_id} in account {place[0]}, region {region}. Name "
+                "another with --account-id or --region."
+            ) from None
+        return history.of_secret(connection, secret, most)
 
 
 def create_account(path: Path, account: str) -> None:
@@ -184,7 +260,7 @@ def _services(core: Core, data_dir: DataDir) -> tuple[ServiceApi, ...]:
                 values=values,
                 version_ids=VersionIds(database, keyring),
             )
-        ),
+        ).in_time_of(core.secrets_clock),
         lambda_api(
             database,
             Functions(database, keyring, authority),
@@ -213,10 +289,13 @@ def _run_engine(data_dir: DataDir, endpoint: str) -> None:
     run_engine(
         EngineParts(
             database=core.database,
+            keyring=core.keyring,
             clock=core.clock,
+            secrets_clock=core.secrets_clock,
+            virtual_clock=core.virtual_clock,
             invoker=invoker,
             logs=logs,
-            runner=Runner(core.database, core.keyring, invoker, gate, core.clock, _ENGINE),
+            runner=Runner(core.database, core.keyring, invoker, gate, core.secrets_clock, _ENGINE),
             owner=_ENGINE,
             wake_socket=data_dir.wake_socket,
             invocation_socket=data_dir.invocation_socket,
@@ -224,8 +303,10 @@ def _run_engine(data_dir: DataDir, endpoint: str) -> None:
     )
 
 
-def _session(assumption: Assumption, role_arn: str, name: str) -> SessionKeys:
-    session = assumption.issue_service_session(role_arn, name)
+def _session(assumption: Assumption, function: Function) -> SessionKeys:
+    session = assumption.issue_service_session(
+        function.role_arn, session_name(function), source_function_arn=function.arn
+    )
     return SessionKeys(
         access_key_id=session.key.access_key_id,
         secret_access_key=session.key.secret_access_key.reveal().decode(),
@@ -247,4 +328,10 @@ def _announce(endpoint: str, data_dir: DataDir) -> None:
         "rotation functions run under this user and can read its files: deploy only code that "
         "you trust (SECURITY.md)"
     )
+    if data_dir.has_virtual_clock:
+        _log.warning(
+            "THE CLOCK IS VIRTUAL: this server is for tests alone. keyturn clock advance moves "
+            "the time of every secret on it, and never back",
+            time=f"{virtual_clock(data_dir.path).now():%Y-%m-%dT%H:%M:%SZ}",
+        )
     tell_starter(endpoint)

@@ -42,6 +42,7 @@ class Settings:
     administrator_key: GivenKey | None = None
     api_processes: int | None = None
     requests_per_second: float | None = None
+    has_virtual_clock: bool = False
 
 
 def default_data_dir() -> Path:

@@ -20,7 +20,11 @@ class DataDirError(ServiceError):
 
 
 class DataDirInUseError(ConflictError):
-    """Another server runs on the same data directory."""
+    """Another server runs on the same data directory, or another command moves its clock."""
+
+
+class OtherClockError(DataDirError):
+    """The data directory was made with a clock of the other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,23 @@ class DataDir:
         return self.path / "engine.sock"
 
     @property
+    def clock(self) -> Path:
+        """The virtual clock, if the directory was made with one."""
+        return self.path / "clock"
+
+    @property
+    def has_virtual_clock(self) -> bool:
+        """Whether the directory was made with a virtual clock."""
+        return self.clock.exists()
+
+    @property
     def cache(self) -> Path:
         """Unpacked functions and their runtimes: nothing that can't be made again."""
         return self.path / "cache"
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / "lock"
 
     @property
     def _description(self) -> Path:
@@ -112,14 +130,94 @@ class DataDir:
         Raises:
             DataDirInUseError: another server holds it.
         """
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         file = os.fdopen(descriptor, "r+b")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock_if_free(file, fcntl.LOCK_EX):
             file.close()
             raise DataDirInUseError(
                 f"Another server is running on {self.path}. Stop it, or choose another directory "
                 "with --data-dir."
-            ) from None
+            )
         return file
+
+    def is_served(self) -> bool:
+        """Return whether a server holds the directory."""
+        try:
+            file = self._lock.open("rb")
+        except FileNotFoundError:
+            return False
+        with file:
+            return not _lock_if_free(file, fcntl.LOCK_SH)
+
+    def require_clock(self, *, is_virtual: bool) -> None:
+        """Return if a server with such a clock may start here: nobody has yet, or only such ones.
+
+        Raises:
+            OtherClockError: the directory was made with a clock of the other kind.
+        """
+        if self.has_virtual_clock and not is_virtual:
+            raise OtherClockError(
+                f"The data directory {self.path} was made with --virtual-clock: its time may be "
+                "ahead of the machine's. Start it with --virtual-clock, or choose another "
+                "directory with --data-dir."
+            )
+        if is_virtual and self.database.exists() and not self.has_virtual_clock:
+            raise OtherClockError(
+                f"The data directory {self.path} was made without --virtual-clock, and keeps the "
+                "machine's time for good. Start it without --virtual-clock, or choose an empty "
+                "directory with --data-dir."
+            )
+
+    def hold_virtual_clock(self) -> IO[bytes]:
+        """Keep other commands from moving the virtual clock, until the file is closed.
+
+        Raises:
+            DataDirInUseError: another command moves it.
+        """
+        file = self.clock.open("rb")
+        if not _lock_if_free(file, fcntl.LOCK_EX):
+            file.close()
+            raise DataDirInUseError(
+                f"Another command is moving the clock of {self.path}. Wait until it is done."
+            )
+        return file
+
+    def require_virtual_clock(self) -> None:
+        """Return if the clock can be moved.
+
+        Raises:
+            DataDirError: no server has run there.
+            OtherClockError: it is the machine's.
+        """
+        if self.has_virtual_clock:
+            return
+        if self.database.exists():
+            raise OtherClockError(
+                f"The clock of {self.path} isn't virtual. Only a server that was started on an "
+                "empty data directory with keyturn serve --virtual-clock can have its time moved."
+            )
+        raise DataDirError(
+            f"No server has run on {self.path}. Start one with keyturn serve --virtual-clock "
+            f"--data-dir {self.path}"
+        )
+
+    def require_server(self) -> None:
+        """Return if a server runs on the directory, which has a virtual clock.
+
+        Raises:
+            DataDirError: none does.
+        """
+        if not self.is_served():
+            raise DataDirError(
+                f"No server is running on {self.path}, and its clock is moved by one. Start it "
+                f"with keyturn serve --virtual-clock --data-dir {self.path}"
+            )
+
+
+def _lock_if_free(file: IO[bytes], kind: int) -> bool:
+    """Lock a file until it is closed; return False at once if somebody else has."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from support.live_api import ACCOUNT, LiveApi, refusal, token
+from support.live_api import ACCOUNT, LiveApi, allow, policy, refusal, token, unique_region
 
 pytestmark = pytest.mark.server
 
@@ -124,6 +124,24 @@ def test_repetition_with_the_same_token_and_value_changes_nothing(api: LiveApi) 
 
     assert (second["ARN"], second["VersionId"]) == (first["ARN"], first["VersionId"])
     assert len(api.secrets.list_secrets()["SecretList"]) == 1
+
+
+def test_whoever_may_create_but_not_describe_learns_nothing_else_by_repeating(
+    api: LiveApi,
+) -> None:
+    created = api.secrets.create_secret(Name="a", SecretString="x")
+    api.secrets.replicate_secret_to_regions(
+        SecretId="a", AddReplicaRegions=[{"Region": unique_region()}]
+    )
+    user = api.user(policy(allow("secretsmanager:CreateSecret")))
+    request = {"Name": "a", "ClientRequestToken": created["VersionId"]}
+
+    repeated = user.post("CreateSecret", {**request, "SecretString": "x"})
+    guessed = user.post("CreateSecret", {**request, "SecretString": "y"})
+
+    known = {member: created[member] for member in ("ARN", "Name", "VersionId")}
+    assert (repeated.status, repeated.document) == (200, known)
+    assert guessed.refusal[:2] == (400, "ResourceExistsException")
 
 
 def test_same_token_with_another_value_is_a_conflict(api: LiveApi) -> None:

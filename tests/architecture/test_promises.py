@@ -21,6 +21,7 @@ MAY_REVEAL = {
     "keys/envelope.py": "to seal it",
     "keys/keyring.py": "to derive keys from the master key, and to read tokens",
     "rotation/failure.py": "to take the values out of a function's error message",
+    "rotation/target.py": "to mark which host and user a rotation touches",
 }
 # The outermost edges, where every exception is caught.
 MAY_CATCH_EVERYTHING = {"api/dispatch.py", "engine/loop.py", "server/supervisor.py"}

@@ -24,10 +24,14 @@ STOP_SECONDS_MAX = 10
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["serve", "env", "account", "function"]),
-        (["serve", "--help"], ["--port", "--data-dir", "--account-id", "SIGTERM"]),
+        (["--help"], ["serve", "env", "account", "function", "clock"]),
+        (
+            ["serve", "--help"],
+            ["--port", "--data-dir", "--account-id", "--virtual-clock", "SIGTERM"],
+        ),
         (["env", "--help"], ["--json", "--region", "--data-dir", "eval"]),
         (["function", "package", "--help"], ["--output"]),
+        (["clock", "advance", "--help"], ["--json", "--data-dir", "1d12h", "3650d"]),
     ],
 )
 def test_help_names_what_there_is(keyturn: Run, arguments: list[str], words: list[str]) -> None:

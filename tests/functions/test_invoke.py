@@ -14,9 +14,9 @@ from keyturn.functions.refusals import (
     PayloadTooLargeError,
 )
 from keyturn.functions.runtime_api import RESPONSE_BYTES_MAX
-from keyturn.functions.variables import SessionKeys
 from keyturn.model.errors import NotAllowedError
-from support.function_bench import REGION, ROLE_ARN, FunctionBench
+from keyturn.model.function import Function
+from support.function_bench import REGION, FunctionBench
 
 # An answer is JSON: a text has two quotation marks.
 ECHO = "def lambda_handler(event, context): return event"
@@ -265,11 +265,11 @@ def test_a_qualified_arn_of_the_latest_version_is_the_function(bench: FunctionBe
 def test_a_role_that_lambda_can_not_assume_makes_the_function_unavailable(
     bench: FunctionBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(role_arn: str, _name: str) -> None:
+    def refuse(function: Function) -> None:
         raise NotAllowedError(
             principal_arn="lambda.amazonaws.com",
             action="sts:AssumeRole",
-            resource=role_arn,
+            resource=function.role_arn,
             reason="",
         )
 
@@ -280,23 +280,6 @@ def test_a_role_that_lambda_can_not_assume_makes_the_function_unavailable(
         bench.invoke(function)
 
     assert isinstance(refused.value, FunctionUnavailableError)
-
-
-@pytest.mark.parametrize(("name", "session"), [("ab", "ab"), ("a", "a@lambda_function")])
-def test_a_session_is_named_after_its_function(
-    bench: FunctionBench, monkeypatch: pytest.MonkeyPatch, name: str, session: str
-) -> None:
-    issue, asked = bench.invoker._issue_session, []
-
-    def note(*words: str) -> SessionKeys:
-        asked.append(words)
-        return issue(*words)
-
-    monkeypatch.setattr(bench.invoker, "_issue_session", note)
-
-    bench.answer(bench.create(ECHO, FunctionName=name))
-
-    assert asked == [(ROLE_ARN, session)]
 
 
 def test_the_modules_of_the_package_come_before_those_of_lambda(bench: FunctionBench) -> None:

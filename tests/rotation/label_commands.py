@@ -163,4 +163,4 @@ scripts = st.lists(
     ),
     max_size=4,
 )
-waits = st.sampled_from([AN_HOUR, AN_HOUR / 60, timedelta(0)])
+waits = st.sampled_from([AN_HOUR, AN_HOUR / 60, timedelta(0), timedelta(days=1)])

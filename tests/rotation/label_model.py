@@ -41,8 +41,10 @@ LABELS_MAX: Final = 20
 
 ROTATION_STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
 TEST_STEPS: Final = ("testSecret",)
-RETRIED_FOR: Final = timedelta(hours=1)
+RETRIED_FOR: Final = timedelta(hours=24)
 PAUSE_MINUTES_MAX: Final = 30
+#: A pause is this much longer at most, at random.
+JITTER: Final = 0.25
 
 Answer = Mapping[str, object]
 
@@ -66,6 +68,8 @@ class Rotation:
     due_at: datetime
     retried_until: datetime
     attempt: int = 1
+    has_changed_target: bool = False
+    pause: timedelta = timedelta(0)
     steps: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,6 +110,14 @@ class LabelModel:
     def do(self, command: Command, now: datetime, fresh_id: str = "") -> Answer:
         """Do what a client asks. ``fresh_id`` is the id that a test's version gets."""
         self._check_alive(command)
+        current = self.labels.get(CURRENT)
+        answer = self._done(command, now, fresh_id)
+        # A value that is set by hand ends at once the rotation that it makes pointless.
+        if self.running is not None and self.labels.get(CURRENT) != current:
+            self._end_if_pointless(self.running)
+        return answer
+
+    def _done(self, command: Command, now: datetime, fresh_id: str) -> Answer:
         match command:
             case Get(version_id, stage):
                 return self._get(version_id, stage)
@@ -128,15 +140,25 @@ class LabelModel:
         """Return whether the engine finds a rotation due. If ``running`` stays, it begins."""
         if self.running is None or self.running.due_at > now:
             return False
-        self._end_if_pointless(self.running)
+        rotation = self.running
+        is_too_late = now >= rotation.retried_until and not rotation.has_changed_target
+        if not self._end_if_pointless(rotation) and is_too_late:
+            self._end(rotation, "failed")
         return True
+
+    def wait_until(self, at: datetime) -> None:
+        """Take over when the next attempt really begins: a while after its pause, at random."""
+        rotation = self.running
+        assert rotation is not None
+        assert rotation.due_at <= at <= rotation.due_at + rotation.pause * JITTER
+        rotation.due_at = at
 
     def end_step(self, rotation: Rotation, now: datetime, *, has_succeeded: bool) -> None:
         """Note how a step ended, unless the rotation was closed while the step ran."""
         if self.running is not rotation or self._end_if_pointless(rotation):
             return
-        if has_succeeded:
-            del rotation.steps[0]
+        if has_succeeded and rotation.steps.pop(0) == "setSecret":
+            rotation.has_changed_target = True
         is_over = not rotation.steps and self._has_reached_its_end(rotation)
         if is_over:
             self._complete(rotation)
@@ -271,12 +293,15 @@ class LabelModel:
         return True
 
     def _end_attempt(self, rotation: Rotation, now: datetime) -> None:
-        pause = timedelta(minutes=min(2 ** (rotation.attempt - 1), PAUSE_MINUTES_MAX))
-        if rotation.is_test or now + pause >= rotation.retried_until:
+        # A function that does nothing needs a person: there is no hurry.
+        minutes = 2 ** (rotation.attempt - 1) if rotation.steps else PAUSE_MINUTES_MAX
+        rotation.pause = timedelta(minutes=min(minutes, PAUSE_MINUTES_MAX))
+        is_too_late = now + rotation.pause >= rotation.retried_until
+        if rotation.is_test or (is_too_late and not rotation.has_changed_target):
             self._end(rotation, "failed")
             return
         rotation.attempt += 1
-        rotation.due_at = now + pause
+        rotation.due_at = now + rotation.pause
         rotation.begin_again()
 
     def _complete(self, rotation: Rotation) -> None:

@@ -1,13 +1,15 @@
 """A rotation on a real store, with a scripted function and a crash wherever one wants it.
 
 The store is SQLite, the runner and the label rules are Keyturn's own. Scripted are only the two
-things outside: the function (``Script``), which does what a rotation function does and keeps its
-own record of the target's password, and the power supply (``CrashingDatabase``), which fails
-before or after any commit.
+things outside: the function (``Script``), which does what a rotation function does to a target
+that knows one password, and the power supply, which fails before or after any commit
+(``CrashingDatabase``), or before or after a step's work while the function runs.
 
     simulation = Simulation(tmp_path)
-    simulation.crash_at = 3           # the third commit from now on is the last
-    simulation.run_to_the_end()       # every crash is followed by a new engine
+    simulation.rotate()
+    simulation.database.crash_at = 3                               # the third commit is the last
+    simulation.script.stumbles[Step.SET] = [Stumble("Sandbox.Timedout", is_after=True)]
+    simulation.run_to_the_end()                    # every crash is followed by a new engine
     simulation.assert_sound()
 """
 
@@ -17,17 +19,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
+from typing import NoReturn
+from uuid import uuid4
 
 from keyturn.functions.invocation import Invocation
 from keyturn.keys.keyring import Keyring
 from keyturn.model.plaintext import Plaintext
 from keyturn.model.rotation import Rotation, Step
-from keyturn.model.secret import AWSCURRENT, Secret, SecretValue
+from keyturn.model.secret import AWSCURRENT, AWSPREVIOUS, Secret, SecretValue
 from keyturn.rotation import due, request as requests
 from keyturn.rotation.run import Runner
 from keyturn.rotation.schedule import parse
 from keyturn.secrets import lifecycle, lookup, versions
-from keyturn.store import rotations, secret_versions as version_rows
+from keyturn.store import rotation_claims, rotations, secret_versions as version_rows
 from keyturn.store.database import Connection, Database
 from support.clock import FixedClock
 from support.store import make_database
@@ -69,14 +73,25 @@ class CrashingDatabase:
         with self._database.write() as connection:
             yield connection
             if crashes and self.crashes_before_commit:
-                self.is_off = True
-                raise PowerCutError
+                self.cut_power()
         if crashes:
-            self.is_off = True
-            raise PowerCutError
+            self.cut_power()
+
+    def cut_power(self) -> NoReturn:
+        """Stop the machine here."""
+        self.is_off = True
+        raise PowerCutError
 
     def close(self) -> None:
         self._database.close()
+
+
+@dataclass(frozen=True)
+class Stumble:
+    """How a step fails once: with which error, and whether it had done its work by then."""
+
+    error_type: str
+    is_after: bool = False
 
 
 @dataclass
@@ -84,16 +99,24 @@ class Script:
     """A rotation function, and the target whose password it changes.
 
     Attributes:
-        failures: how often each step fails before it succeeds.
+        failures: how often each step fails, before its work, before it succeeds.
+        stumbles: how each step fails before it succeeds.
+        cuts_power: the call, counted from 1, during which the engine dies; and whether the
+            function had done its work by then.
         accepted: the password that the target takes.
+        refuses: how many passwords in a row the target doesn't take.
         before_step: called with each step's event, to interfere.
     """
 
     database: Database
     keyring: Keyring
     clock: FixedClock
+    cut_power: Callable[[], None]
     failures: dict[Step, int] = field(default_factory=dict)
+    stumbles: dict[Step, list[Stumble]] = field(default_factory=dict)
+    cuts_power: tuple[int, bool] | None = None
     accepted: str = "first"
+    refuses: int = 0
     events: list[dict[str, str]] = field(default_factory=list)
     before_step: Callable[[Step], None] = lambda _step: None
     moves_current: bool = True
@@ -106,9 +129,19 @@ class Script:
         self.before_step(step)
         if self.failures.get(step, 0) > 0:
             self.failures[step] -= 1
-            return _invocation("Unhandled", {"errorType": "Refused", "errorMessage": "no"})
-        getattr(self, f"_{step.name.lower()}")(event)
-        return _invocation(None, None)
+            return _failed("Refused")
+        if self.cuts_power == (len(self.events), False):
+            self.cut_power()
+        planned = self.stumbles.get(step)
+        stumble = planned.pop(0) if planned else None
+        error_type = None
+        if stumble is None or stumble.is_after:
+            error_type = getattr(self, f"_{step.name.lower()}")(event)
+        if self.cuts_power == (len(self.events), True):
+            self.cut_power()
+        if stumble is not None:
+            return _failed(stumble.error_type)
+        return _failed(error_type) if error_type else _invocation(None, None)
 
     def _create(self, event: dict[str, str]) -> None:
         token = event["ClientRequestToken"]
@@ -120,11 +153,22 @@ class Script:
                 new = versions.NewVersion(token=token, value=value, stages=["AWSPENDING"])
                 versions.store_value(connection, self.keyring, secret, new, self.clock.now())
 
-    def _set(self, event: dict[str, str]) -> None:
-        self.accepted = self._value(event, event["ClientRequestToken"])
+    def _set(self, event: dict[str, str]) -> str | None:
+        """Log in as functions do, with what the labels name, and change the password."""
+        pending = self._value(event, event["ClientRequestToken"])
+        if self.accepted == pending:
+            return None
+        if self.accepted not in self._labelled(event):
+            return "LoginRefusedError"
+        if self.refuses:
+            self.refuses -= 1
+            return "PasswordRefusedError"
+        self.accepted = pending
+        return None
 
-    def _test(self, event: dict[str, str]) -> None:
-        assert self.accepted == self._value(event, event["ClientRequestToken"])
+    def _test(self, event: dict[str, str]) -> str | None:
+        is_accepted = self.accepted == self._value(event, event["ClientRequestToken"])
+        return None if is_accepted else "LoginRefusedError"
 
     def _finish(self, event: dict[str, str]) -> None:
         if not self.moves_current:
@@ -146,6 +190,12 @@ class Script:
     def _secret(self, connection: Connection, event: dict[str, str]) -> Secret:
         return lookup.find_alive(connection, ACCOUNT, REGION, event["SecretId"])
 
+    def _labelled(self, event: dict[str, str]) -> set[str]:
+        with self.database.read() as connection:
+            stages = version_rows.stages_of(connection, self._secret(connection, event).id)
+        known = [stages[stage] for stage in (AWSCURRENT, AWSPREVIOUS) if stage in stages]
+        return {self._value(event, version_id) for version_id in known}
+
     def _value(self, event: dict[str, str], version_id: str) -> str:
         with self.database.read() as connection:
             secret = self._secret(connection, event)
@@ -165,14 +215,17 @@ class EveryFunction:
 class Simulation:
     """One secret, one rotation, and as many engines as it takes."""
 
-    def __init__(self, folder: Path, *, expression: str = "rate(10 days)") -> None:
+    def __init__(self, database: Path | Database, *, expression: str = "rate(10 days)") -> None:
         self.clock = FixedClock(NOW)
         self.keyring = Keyring(Plaintext(b"k" * 32))
-        self.plain = make_database(folder)
+        # Many simulations may share a store: each has a secret of its own there.
+        self.plain = make_database(database) if isinstance(database, Path) else database
+        self.name = f"db-{uuid4()}"
         self.database = CrashingDatabase(self.plain)
-        self.script = Script(self.plain, self.keyring, self.clock)
+        self.script = Script(self.plain, self.keyring, self.clock, self.database.cut_power)
         self.gate = EveryFunction()
         self.crashes = 0
+        self.crash_again_at: int | None = None
         self._make_secret()
         self.rules = parse(
             automatically_after_days=None, schedule_expression=expression, duration=None
@@ -199,10 +252,10 @@ class Simulation:
         """Run engines until no rotation is under way, moving the clock when one waits."""
         for _ in range(_ROUNDS_MAX):
             try:
-                while self._runner().run_next():
+                while self.runner().run_next():
                     continue
             except PowerCutError:
-                self._restart()
+                self.restart()
                 continue
             rotation = self.running()
             if rotation is None:
@@ -210,13 +263,20 @@ class Simulation:
             self.clock.advance(max(rotation.due_at - self.clock.now(), timedelta(0)))
         raise AssertionError("the rotation is stuck")
 
+    def run_until(self, end: datetime) -> None:
+        """Run engines until no rotation is under way, or none is due until ``end``."""
+        while (rotation := self.running()) is not None and rotation.due_at <= end:
+            self.clock.advance(max(rotation.due_at - self.clock.now(), timedelta(0)))
+            while self.runner().run_next():
+                continue
+
     def begin_due(self) -> int:
         """Begin what is due, as the engine's job does; return how many were looked at."""
         with self.plain.read() as connection:
             found = due.secret_ids(connection, self.clock.now(), 100)
         for secret_id in found:
             with self.plain.write() as connection:
-                due.begin(connection, secret_id, self.clock.now())
+                due.begin(connection, self.keyring, secret_id, self.clock.now())
         return len(found)
 
     def running(self) -> Rotation | None:
@@ -231,6 +291,11 @@ class Simulation:
         assert rotation is not None
         return rotation
 
+    def history(self) -> list[Rotation]:
+        """Return every rotation of the secret, the latest first."""
+        with self.plain.read() as connection:
+            return rotations.list_latest(connection, self.secret(connection).id, 100)
+
     def stages(self) -> dict[str, str]:
         """Return the secret's labels."""
         with self.plain.read() as connection:
@@ -238,7 +303,7 @@ class Simulation:
 
     def secret(self, connection: Connection) -> Secret:
         """Return the secret."""
-        return lookup.find(connection, ACCOUNT, REGION, "db")
+        return lookup.find(connection, ACCOUNT, REGION, self.name)
 
     def current_value(self) -> str:
         """Return what GetSecretValue gives."""
@@ -249,12 +314,15 @@ class Simulation:
         return value.plaintext.reveal().decode()
 
     def assert_sound(self) -> None:
-        """Nothing is under way, and the target takes the one AWSCURRENT."""
+        """Nothing is under way or held, and the target takes the one AWSCURRENT."""
         assert self.running() is None
+        with self.plain.read() as connection:
+            assert not rotation_claims.is_any_held(connection)
         assert AWSCURRENT in self.stages()
         assert self.current_value() == self.script.accepted
 
-    def _runner(self) -> Runner:
+    def runner(self) -> Runner:
+        """Return an engine's runner."""
         return Runner(
             self.database,  # type: ignore[arg-type]  # a store that crashes is one all the same
             self.keyring,
@@ -264,19 +332,22 @@ class Simulation:
             OWNER,
         )
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
+        """Start the machine again after a power cut."""
         self.crashes += 1
-        self.database.crash_at = None
+        self.database.crash_at, self.crash_again_at = self.crash_again_at, None
+        self.database.commits = 0
+        self.script.cuts_power = None
         self.database.is_off = False
         with self.plain.write() as connection:
-            rotations.release_leases_of(connection, OWNER)
+            rotation_claims.release_leases_of(connection, OWNER)
 
     def _make_secret(self) -> None:
         value = SecretValue("string", Plaintext(b"first"))
         new = lifecycle.NewSecret(
             account=ACCOUNT,
             region=REGION,
-            name="db",
+            name=self.name,
             first_version=versions.NewVersion(token=FIRST, value=value),
             description=None,
             kms_key_id=None,
@@ -284,6 +355,10 @@ class Simulation:
         )
         with self.plain.write() as connection:
             lifecycle.create(connection, self.keyring, new, NOW)
+
+
+def _failed(error_type: str) -> Invocation:
+    return _invocation("Unhandled", {"errorType": error_type, "errorMessage": "no"})
 
 
 def _invocation(function_error: str | None, document: object) -> Invocation:

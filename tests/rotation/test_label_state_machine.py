@@ -43,6 +43,7 @@ from keyturn.functions.names import read_reference
 from keyturn.functions.runtime_dir import RUNTIME
 from keyturn.model.errors import ServiceError
 from keyturn.rotation.run import Runner
+from keyturn.store import rotations, secrets
 from rotation.label_commands import (
     AN_HOUR,
     CURRENT,
@@ -234,8 +235,18 @@ class LabelMachine(RuleBasedStateMachine):
         while self.model.take_up(self.clock.now()):
             assert runner.run_next()
         assert not runner.run_next()
+        if self.model.running is not None:
+            self.model.wait_until(self._due_at())
         if bench.database.stamp() != before:
             self._check()
+
+    def _due_at(self) -> datetime:
+        with self.bench.database.read() as connection:
+            secret = secrets.find_by_arn(connection, self.arn)
+            assert secret is not None
+            running = rotations.find_running(connection, secret.id)
+        assert running is not None
+        return running.due_at
 
     def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Be the rotation function."""

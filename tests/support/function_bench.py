@@ -129,7 +129,7 @@ def zipped(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def _session(_role_arn: str, _name: str) -> SessionKeys:
+def _session(_function: Function) -> SessionKeys:
     return SessionKeys(
         access_key_id="ASIAEXAMPLE", secret_access_key=SESSION_SECRET, session_token="token"
     )

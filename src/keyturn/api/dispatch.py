@@ -42,10 +42,16 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedCall:
-    """A request whose service and operation are known, and nothing else."""
+    """A request whose service and operation are known, and nothing else.
+
+    Attributes:
+        arrived_at: when it came, by the machine's clock: clients sign by theirs.
+        received_at: the same moment in the time that its service lives in.
+    """
 
     request: HttpRequest = field(repr=False)
     request_id: str
+    arrived_at: datetime
     received_at: datetime
     source_ip: str
     signature: UnverifiedSignature = field(repr=False)
@@ -113,7 +119,8 @@ class Dispatcher:
         return RoutedCall(
             request=request,
             request_id=request_id,
-            received_at=self._clock.now(),
+            arrived_at=self._clock.now(),
+            received_at=(service.clock or self._clock).now(),
             source_ip=source_ip,
             signature=signature,
             service=service,
@@ -130,7 +137,7 @@ class Dispatcher:
             signature,
             routed.request,
             secret_access_key=secret_access_key,
-            now=routed.received_at,
+            now=routed.arrived_at,
         )
         return AuthenticatedCall(
             caller=caller,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
+from keyturn.model.clock import Clock
 from keyturn.model.errors import ServiceError
 from keyturn.wire.fault import Fault
 
@@ -71,11 +72,17 @@ class ServiceApi:
         name: the SigV4 signing name, such as ``secretsmanager``.
         operations: its table.
         fault_of: turns a refusal into this service's error; None for one that it doesn't know.
+        clock: the time that what it keeps lives in; None for the machine's.
     """
 
     name: str
     operations: tuple[Operation, ...]
     fault_of: FaultOf
+    clock: Clock | None = None
+
+    def in_time_of(self, clock: Clock) -> "ServiceApi":
+        """Return the same service with a time of its own."""
+        return replace(self, clock=clock)
 
 
 def anything(_call: AuthenticatedCall) -> Resource:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from keyturn import __version__
-from keyturn.cli import account, environment, function, serve
+from keyturn.cli import account, clock, environment, function, rotation, serve
 from keyturn.model.errors import ServiceError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.command("serve")(serve.serve)
 app.command("env")(environment.env)
 app.add_typer(account.app, name="account")
 app.add_typer(function.app, name="function")
+app.add_typer(rotation.app, name="rotation")
+app.add_typer(clock.app, name="clock")
 
 
 def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - Typer passes the option's value

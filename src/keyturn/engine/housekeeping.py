@@ -1,4 +1,7 @@
-"""The job that tidies up: secrets past their recovery window, idle functions, old log events."""
+"""The job that tidies up: secrets past their recovery window, idle functions, what is too old.
+
+Log events keep the machine's time, also where secrets live in another.
+"""
 
 from datetime import timedelta
 import threading
@@ -9,8 +12,9 @@ import structlog
 from keyturn.engine.loop import run_rounds
 from keyturn.functions.pool import Pool
 from keyturn.model.clock import Clock
+from keyturn.model.limits import EVENT_DAYS_KEPT
 from keyturn.secrets import lifecycle
-from keyturn.store import logs, secrets
+from keyturn.store import events, logs, secrets
 from keyturn.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -25,10 +29,13 @@ _EVENTS_AT_ONCE: Final = 10_000
 class Housekeeping:
     """Tidies up every minute, until it is stopped."""
 
-    def __init__(self, database: Database, pool: Pool, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, pool: Pool, *, clock: Clock, secrets_clock: Clock
+    ) -> None:
         self._database = database
         self._pool = pool
         self._clock = clock
+        self._secrets_clock = secrets_clock
         self._is_stopping = threading.Event()
 
     def run(self) -> None:
@@ -44,13 +51,21 @@ class Housekeeping:
             self.tidy_up()
 
     def tidy_up(self) -> None:
-        """Do one round of everything."""
+        """Do one round of everything. Any thread may."""
         self._pool.end_idle()
-        now = self._clock.now()
+        while self._purge_some():
+            continue
+        with self._database.write() as connection:
+            logs.delete_before(connection, self._clock.now() - LOG_RETENTION, _EVENTS_AT_ONCE)
+            oldest_at = self._secrets_clock.now() - timedelta(days=EVENT_DAYS_KEPT)
+            events.delete_before(connection, oldest_at, _EVENTS_AT_ONCE)
+
+    def _purge_some(self) -> bool:
+        """Return whether there may be more."""
+        now = self._secrets_clock.now()
         with self._database.read() as connection:
             purgeable = secrets.purgeable_ids(connection, now, _PURGED_AT_ONCE)
         for secret_id in purgeable:
             with self._database.write() as connection:
                 lifecycle.purge(connection, secret_id, now)
-        with self._database.write() as connection:
-            logs.delete_before(connection, now - LOG_RETENTION, _EVENTS_AT_ONCE)
+        return len(purgeable) == _PURGED_AT_ONCE and not self._is_stopping.is_set()

@@ -23,3 +23,13 @@ def run_rounds(job: str, one_round: Callable[[], None], is_stopping: threading.E
         except Exception:  # noqa: BLE001 - see above
             _log.exception("a round failed; the next one follows", job=job)
             is_stopping.wait(PAUSE_AFTER_ERROR_SECONDS)
+
+
+def succeeds(job: str, piece: Callable[[], None]) -> bool:
+    """Do one of a round's pieces; return whether it went well. The others follow in any case."""
+    try:
+        piece()
+    except Exception:  # noqa: BLE001 - see above
+        _log.exception("a piece of a round failed; the others follow", job=job)
+        return False
+    return True

@@ -1,10 +1,11 @@
-"""The engine process: run functions, take invocations, rotate what is due.
+"""The engine process: run functions, take invocations, rotate what is due, move a virtual clock.
 
 It stops in the order in which its parts depend on each other: first nothing new is begun, then
 what is under way gets a while to finish, then functions end. A rotation step that is cut off all
 the same is recorded as begun, and the next engine repeats it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 import signal
@@ -17,12 +18,15 @@ import structlog
 from keyturn.engine.housekeeping import Housekeeping
 from keyturn.engine.invocations import InvocationServer
 from keyturn.engine.rotations import RotationJob
+from keyturn.engine.time_travel import TimeTravel
+from keyturn.engine.virtual_clock import VirtualClock
 from keyturn.engine.wake import WakeListener
 from keyturn.functions.local import LocalInvoker
 from keyturn.functions.log_writer import LogWriter
+from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
 from keyturn.rotation.run import Runner
-from keyturn.store import rotations
+from keyturn.store import rotation_claims
 from keyturn.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -33,10 +37,20 @@ GRACE_SECONDS: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineParts:
-    """What the engine is made of. ``owner`` is the name that its leases are under."""
+    """What the engine is made of.
+
+    Attributes:
+        clock: the machine's time.
+        secrets_clock: the time that secrets and rotations live in.
+        virtual_clock: the same, where it can be moved.
+        owner: the name that the engine's leases are under.
+    """
 
     database: Database
+    keyring: Keyring
     clock: Clock
+    secrets_clock: Clock
+    virtual_clock: VirtualClock | None
     invoker: LocalInvoker
     logs: LogWriter
     runner: Runner
@@ -50,21 +64,33 @@ def run_engine(parts: EngineParts) -> None:
     stopping = _stop_on_signals()
     # Whoever had this name before is gone: the data directory is locked to one server.
     with parts.database.write() as connection:
-        rotations.release_leases_of(connection, parts.owner)
-    wake = threading.Event()
-    WakeListener(parts.wake_socket, wake)
+        rotation_claims.release_leases_of(connection, parts.owner)
+    wake, tapped = threading.Event(), threading.Event()
+    WakeListener(parts.wake_socket, wake, tapped)
     invocations = InvocationServer(parts.invocation_socket, parts.invoker)
-    job = RotationJob(parts.database, parts.runner, parts.clock, wake)
-    housekeeping = Housekeeping(parts.database, parts.invoker.pool, parts.clock)
-    for name, run in (("rotations", job.run), ("housekeeping", housekeeping.run)):
-        threading.Thread(target=run, name=name, daemon=True).start()
+    job = RotationJob(parts.database, parts.keyring, parts.runner, parts.secrets_clock, wake)
+    housekeeping = Housekeeping(
+        parts.database, parts.invoker.pool, clock=parts.clock, secrets_clock=parts.secrets_clock
+    )
+    _start("rotations", job.run)
+    _start("housekeeping", housekeeping.run)
+    travel = None
+    if parts.virtual_clock is not None:
+        travel = TimeTravel(parts.database, parts.virtual_clock, tapped, wake, housekeeping)
+        _start("time-travel", travel.run)
     stopping.wait()
+    if travel is not None:
+        travel.stop()
     housekeeping.stop()
     invocations.close()
     if not job.stop(GRACE_SECONDS):
         _log.warning("a rotation step didn't finish in time; the next start repeats it")
     parts.invoker.pool.close()
     parts.logs.close()
+
+
+def _start(job: str, run: Callable[[], None]) -> None:
+    threading.Thread(target=run, name=job, daemon=True).start()
 
 
 def _stop_on_signals() -> threading.Event:

@@ -7,16 +7,19 @@ case, so that a clock that jumps or a tap that is lost does no harm.
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 import threading
 from typing import Final
 
 import structlog
 
-from keyturn.engine.loop import run_rounds
+from keyturn.engine.loop import run_rounds, succeeds
+from keyturn.engine.narrator import Narrator
+from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
 from keyturn.rotation import due
-from keyturn.rotation.run import Runner
-from keyturn.store import rotations
+from keyturn.rotation.run import LEASE, Runner
+from keyturn.store import rotation_claims
 from keyturn.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -30,12 +33,20 @@ class RotationJob:
     """Begins due rotations and has them run, until it is stopped."""
 
     def __init__(
-        self, database: Database, runner: Runner, clock: Clock, wake: threading.Event
+        self,
+        database: Database,
+        keyring: Keyring,
+        runner: Runner,
+        clock: Clock,
+        wake: threading.Event,
     ) -> None:
         self._database = database
+        self._keyring = keyring
         self._runner = runner
         self._clock = clock
         self._wake = wake
+        self._narrator = Narrator(database)
+        self._leases_kept_at = clock.now()
         self._is_stopping = threading.Event()
         self._threads = ThreadPoolExecutor(ROTATIONS_AT_ONCE, thread_name_prefix="rotation")
         self._running: set[Future[bool]] = set()
@@ -54,17 +65,32 @@ class RotationJob:
 
     def _look(self) -> None:
         self._wake.clear()
+        self._keep_leases()
         now = self._clock.now()
         self._begin_due(now)
         self._fill_runners(now)
+        self._narrator.tell()
         self._wake.wait(self._pause_until_next(now).total_seconds())
 
     def _begin_due(self, now: datetime) -> None:
         with self._database.read() as connection:
             found = due.secret_ids(connection, now, _BEGUN_AT_ONCE)
         for secret_id in found:
-            with self._database.write() as connection:
-                due.begin(connection, secret_id, now)
+            if not succeeds("rotations", partial(self._begin, secret_id, now)):
+                # Or it would be the first of the due ones for ever, in front of all others.
+                with self._database.write() as connection:
+                    due.postpone(connection, secret_id, now)
+
+    def _begin(self, secret_id: int, now: datetime) -> None:
+        with self._database.write() as connection:
+            due.begin(connection, self._keyring, secret_id, now)
+
+    def _keep_leases(self) -> None:
+        now = self._clock.now()
+        # A clock that was put back counts as one that has moved on.
+        if abs(now - self._leases_kept_at) >= LEASE / 3:
+            self._runner.keep_leases()
+            self._leases_kept_at = now
 
     def _fill_runners(self, now: datetime) -> None:
         self._running = {future for future in self._running if not future.done()}
@@ -72,7 +98,9 @@ class RotationJob:
         if free == 0:
             return
         with self._database.read() as connection:
-            waiting = rotations.count_claimable(connection, now=now, most=free)
+            waiting = rotation_claims.count_claimable(
+                connection, self._runner.claimant(), now=now, most=free
+            )
         for _ in range(waiting):
             future = self._threads.submit(self._runner.run_next)
             future.add_done_callback(self._note_done)

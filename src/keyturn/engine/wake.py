@@ -11,20 +11,21 @@ import threading
 
 
 class WakeListener:
-    """Sets an event whenever somebody taps."""
+    """Sets its events whenever somebody taps."""
 
-    def __init__(self, path: Path, event: threading.Event) -> None:
+    def __init__(self, path: Path, *events: threading.Event) -> None:
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._event = event
+        self._events = events
         self._thread = threading.Thread(target=self._listen, name="wake", daemon=True)
         self._thread.start()
 
     def _listen(self) -> None:
         while True:
             self._socket.recv(1)
-            self._event.set()
+            for event in self._events:
+                event.set()
 
 
 def tapper(path: Path) -> Callable[[], None]:

@@ -38,8 +38,8 @@ from keyturn.model.ids import new_uuid
 from keyturn.store import functions as rows
 from keyturn.store.database import Database
 
-IssueSession = Callable[[str, str], variables.SessionKeys]
-"""Returns a session of a role (ARN) that trusts Lambda, under a name."""
+IssueSession = Callable[[Function], variables.SessionKeys]
+"""Returns a session of a function's role, if that trusts Lambda."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ class LocalInvoker:
 
     def _session(self, function: Function) -> variables.SessionKeys:
         try:
-            return self._issue_session(function.role_arn, _session_name(function.name))
+            return self._issue_session(function)
         except NotAllowedError as error:
             raise ExecutionRoleError(function.role_arn) from error
 
@@ -175,8 +175,3 @@ def _invocation(ending: Ending, transcript: Transcript) -> Invocation:
         payload=payload,
         log_tail=transcript.tail(),
     )
-
-
-def _session_name(function_name: str) -> str:
-    # AWS: a session's name has two characters at least.
-    return function_name if len(function_name) > 1 else f"{function_name}@lambda_function"

@@ -40,6 +40,13 @@ class SessionKeys:
     session_token: str = field(repr=False)
 
 
+def session_name(function: Function) -> str:
+    """Return what a function's session is called: as the function is, as on AWS."""
+    # AWS: a session's name has two characters at least.
+    name = function.name
+    return name if len(name) > 1 else f"{name}@lambda_function"
+
+
 def check(variables: Mapping[str, str]) -> None:
     """Refuse variables that can't be set.
 

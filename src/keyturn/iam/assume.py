@@ -1,7 +1,8 @@
 """Take on a role: from the right to do so to a session's credentials.
 
 * What decides is ``keyturn.iam.authority``; nothing is issued before it has.
-* A session that takes on another role does so for an hour at most, and keeps its source identity.
+* A session that takes on another role does so for an hour at most, and keeps its source identity,
+  but not the function that it was given to.
 * Nothing is stored: what a session is stands in its token (``keyturn.iam.session``).
 
 AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
@@ -77,7 +78,12 @@ class Assumption:
             context=_context(request, source_identity),
         )
         _check_duration(caller, role, request.duration_seconds)
-        return self._issue(role, request.session_name, request.duration_seconds, source_identity)
+        return self._issue(
+            role,
+            request.session_name,
+            request.duration_seconds,
+            source_identity=source_identity,
+        )
 
     def issue_service_session(
         self,
@@ -86,8 +92,12 @@ class Assumption:
         *,
         service: str = "lambda.amazonaws.com",
         duration_seconds: int = SESSION_SECONDS_DEFAULT,
+        source_function_arn: str | None = None,
     ) -> SessionCredentials:
         """Return credentials for a session of a role that trusts ``service``.
+
+        Args:
+            source_function_arn: the Lambda function that will have them, unqualified.
 
         Raises:
             NotAllowedError: the role doesn't trust the service, or there is no such role.
@@ -96,10 +106,18 @@ class Assumption:
         names.check_session_name(session_name)
         _check_range(duration_seconds)
         role = self._authority.assumable_by_service(service, role_arn)
-        return self._issue(role, session_name, duration_seconds, None)
+        return self._issue(
+            role, session_name, duration_seconds, source_function_arn=source_function_arn
+        )
 
     def _issue(
-        self, role: Role, session_name: str, seconds: int, source_identity: str | None
+        self,
+        role: Role,
+        session_name: str,
+        seconds: int,
+        *,
+        source_identity: str | None = None,
+        source_function_arn: str | None = None,
     ) -> SessionCredentials:
         session = Session(
             key=new_pair("ASIA"),
@@ -108,9 +126,10 @@ class Assumption:
             session_name=session_name,
             expires_at=self._clock.now() + timedelta(seconds=seconds),
             source_identity=source_identity,
+            source_function_arn=source_function_arn,
         )
         return SessionCredentials(
-            principal=principal_of(role, session_name, source_identity),
+            principal=principal_of(role, session_name, source_identity, source_function_arn),
             key=session.key,
             session_token=seal(self._keyring, session),
             expires_at=session.expires_at,

@@ -14,8 +14,14 @@ from types import MappingProxyType
 from typing import Final
 
 from keyturn.iam import circumstances
-from keyturn.iam.grants import DENY_EVERYTHING, GrantReader, Grants
-from keyturn.iam.policy.document import Kind, MalformedPolicyError, Policy, parse
+from keyturn.iam.grants import GrantReader, Grants
+from keyturn.iam.policy.document import (
+    DENY_EVERYTHING,
+    Kind,
+    MalformedPolicyError,
+    Policy,
+    parse,
+)
 from keyturn.iam.policy.evaluate import Asker, Decision, Question, decide
 from keyturn.iam.principal import Principal
 from keyturn.iam.trust import decide_trust

@@ -10,7 +10,7 @@ from typing import Final
 from keyturn.iam.grants import Grants
 from keyturn.iam.policy.condition import Context
 from keyturn.iam.principal import Principal
-from keyturn.iam.session import SessionPrincipal
+from keyturn.iam.session import SessionPrincipal, source_function_of
 
 _PRINCIPAL_TYPES: Final = {"user": "User", "assumed-role": "AssumedRole"}
 
@@ -28,6 +28,8 @@ def of_principal(principal: Principal, grants: Grants) -> dict[str, tuple[str, .
         keys["aws:username"] = principal.arn.rpartition("/")[2]
     if isinstance(principal, SessionPrincipal) and principal.source_identity is not None:
         keys["aws:sourceidentity"] = principal.source_identity
+    if (source_function_arn := source_function_of(principal)) is not None:
+        keys["lambda:sourcefunctionarn"] = source_function_arn
     for tag, value in grants.tags.items():
         keys[f"aws:principaltag/{tag.lower()}"] = value
     return {key: (value,) for key, value in keys.items()}

@@ -69,7 +69,9 @@ class Credentials:
         role = self._role(session.role_arn, revision)
         if role.unique_id != session.role_unique_id:
             raise InvalidTokenError
-        principal = principal_of(role, session.session_name, session.source_identity)
+        principal = principal_of(
+            role, session.session_name, session.source_identity, session.source_function_arn
+        )
         return principal, session.key.secret_access_key
 
     def _open_session(self, token: str) -> Session:

@@ -14,26 +14,13 @@ from typing import Final
 import structlog
 
 from keyturn.iam import managed_policies
-from keyturn.iam.policy.document import MalformedPolicyError, Patterns, Policy, Statement, parse
-from keyturn.iam.policy.match import matcher
+from keyturn.iam.policy.document import DENY_EVERYTHING, MalformedPolicyError, Policy, parse
 from keyturn.iam.principal import Principal
 from keyturn.store import identities, identity_policies
 from keyturn.store.database import Connection, Database
 from keyturn.store.iam_revision import RevisionReader
 
 GRANTS_CACHED_MAX: Final = 1024
-
-DENY_EVERYTHING: Final = Policy(
-    (
-        Statement(
-            effect="Deny",
-            actions=Patterns((matcher("*"),)),
-            resources=None,
-            principals=None,
-            conditions=(),
-        ),
-    )
-)
 
 _log = structlog.get_logger(__name__)
 

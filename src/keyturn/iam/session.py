@@ -3,8 +3,12 @@
 * Whoever holds the token can't read or change it, and only we can make one.
 * What was sealed for another purpose under the same keys is not taken for a session.
 * A session ends when it expires, or when its role is deleted, also if another gets its name.
+* A session that Lambda gives to a function says which, wherever its credentials are used. A role
+  that this session takes on is another session, and no function's: along a chain of roles AWS has
+  the source identity persist, and doesn't say so of the source function.
 
-AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp.html
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp.html and
+https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
 """
 
 from dataclasses import dataclass
@@ -31,6 +35,7 @@ class Session:
     Attributes:
         role_unique_id: tells the role from a later one of the same name.
         source_identity: who began it, through whatever chain of roles; AWS's SourceIdentity.
+        source_function_arn: the Lambda function that it was given to, unqualified.
     """
 
     key: AccessKeyPair
@@ -39,6 +44,7 @@ class Session:
     session_name: str
     expires_at: datetime
     source_identity: str | None
+    source_function_arn: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,15 @@ class SessionPrincipal(Principal):
     """A principal that is a session, with what a session knows beyond its role."""
 
     source_identity: str | None
+    source_function_arn: str | None = None
 
 
-def principal_of(role: Role, session_name: str, source_identity: str | None) -> SessionPrincipal:
+def principal_of(
+    role: Role,
+    session_name: str,
+    source_identity: str | None,
+    source_function_arn: str | None = None,
+) -> SessionPrincipal:
     """Return the principal that a role's session is."""
     return SessionPrincipal(
         kind="assumed-role",
@@ -57,7 +69,13 @@ def principal_of(role: Role, session_name: str, source_identity: str | None) -> 
         unique_id=f"{role.unique_id}:{session_name}",
         identity_arn=role.arn,
         source_identity=source_identity,
+        source_function_arn=source_function_arn,
     )
+
+
+def source_function_of(principal: Principal) -> str | None:
+    """Return the ARN of the Lambda function whose session this is; None for anybody else."""
+    return principal.source_function_arn if isinstance(principal, SessionPrincipal) else None
 
 
 def seal(keyring: Keyring, session: Session) -> str:
@@ -72,6 +90,7 @@ def seal(keyring: Keyring, session: Session) -> str:
             "name": session.session_name,
             "expires_at": to_epoch_ms(session.expires_at),
             "source": session.source_identity,
+            "function": session.source_function_arn,
         }
     )
 
@@ -95,4 +114,5 @@ def open_token(keyring: Keyring, token: str) -> Session:
         session_name=claims["name"],
         expires_at=from_epoch_ms(claims["expires_at"]),
         source_identity=claims["source"],
+        source_function_arn=claims["function"],
     )

@@ -23,3 +23,8 @@ RECOVERY_WINDOW_DAYS_MAX: Final = 30
 
 LIST_PAGE_MAX: Final = 100
 LIST_SECRETS_LOOKED_AT_MAX: Final = 10_000
+
+#: What ``keyturn rotation history`` can show.
+ROTATIONS_PER_SECRET_KEPT: Final = 100
+ATTEMPTS_PER_ROTATION_KEPT: Final = 50
+EVENT_DAYS_KEPT: Final = 90

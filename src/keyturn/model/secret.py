@@ -81,6 +81,9 @@ class Secret:
         deleted_at: when DeleteSecret was called; None while the secret is alive.
         purge_at: when the recovery window of a deleted secret ends.
         rotation: None until rotation is configured for the first time.
+        last_valid_rotation_at: when the value last changed, by rotation or by hand, while rotation
+            was on: what schedules count from.
+        rotates_at: when in ``next_window`` the rotation is to begin.
         resource_policy: as it was written.
         policy_in_force: the same with users and roles named by their unique ids.
         tags: None for a secret that was never tagged, which AWS tells from one without tags.
@@ -107,6 +110,8 @@ class Secret:
     purge_at: datetime | None = None
     rotation: RotationSettings | None = None
     next_window: Window | None = None
+    last_valid_rotation_at: datetime | None = None
+    rotates_at: datetime | None = None
     resource_policy: str | None = None
     policy_in_force: str | None = None
     tags: Tags | None = None
@@ -142,7 +147,10 @@ class Secret:
 
     @property
     def is_replica(self) -> bool:
-        """Whether its values are another secret's, so that they can't be changed here."""
+        """Whether it is another secret's replica, so that its values can't be changed here.
+
+        One in another account is one until its owner ends that, linked with a primary or not.
+        """
         return self.primary_id is not None or self.cross_account_status is not None
 
 

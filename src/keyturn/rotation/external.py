@@ -12,7 +12,7 @@ from datetime import datetime
 
 from keyturn.model.errors import ConflictError, InvalidInputError
 from keyturn.model.secret import Secret
-from keyturn.rotation import begin
+from keyturn.rotation import begin, plan
 from keyturn.rotation.schedule import RotationRules
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection
@@ -67,11 +67,5 @@ def configure(
         rows.save(connection, secret.id, external_rotation_role_arn=request.role_arn)
     begin.save_rules(connection, secret, request.rules)
     # A function may have rotated the secret on a schedule until now.
-    rows.save(
-        connection,
-        secret.id,
-        rotation_enabled=False,
-        window_opens_at=None,
-        window_closes_at=None,
-        last_changed_at=now,
-    )
+    rows.save(connection, secret.id, rotation_enabled=False, last_changed_at=now)
+    plan.plan_nothing(connection, secret.id)

@@ -5,12 +5,14 @@ password in it for one. Whatever the secret's labelled versions hold is taken ou
 before it is stored; what is left says which error it was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 import json
-from typing import Final
+from typing import Any, Final
 
 from keyturn.keys.keyring import Keyring
+from keyturn.model.rotation import Cause, Failure
 from keyturn.model.secret import Secret
+from keyturn.rotation.cause import cause_of
 from keyturn.secrets.versions import open_value
 from keyturn.store import secret_versions as version_rows
 from keyturn.store.database import Connection
@@ -23,27 +25,30 @@ _NOT_SECRET: Final = {"engine", "host", "port", "dbname", "username", "ssl", "ma
 _SECRET_LETTERS_MIN: Final = 4
 
 
-def reason_of(connection: Connection, keyring: Keyring, secret: Secret, payload: bytes) -> str:
+def failure_of(
+    connection: Connection, keyring: Keyring, secret: Secret, payload: bytes
+) -> Failure:
     """Return the error that a function answered with, without the secret's values.
 
     Args:
         payload: the answer, as AWS forms it: ``{"errorType": ..., "errorMessage": ...}``.
     """
-    text = _described(payload)
+    error = _read(payload)
+    if error is None:
+        return Failure(Cause.UNKNOWN, "the function failed without saying why")
+    kind, message = str(error.get("errorType", "Error")), str(error.get("errorMessage", ""))
+    text = f"{kind}: {message}"
     for value in sorted(_values(connection, keyring, secret), key=len, reverse=True):
         text = text.replace(value, _REDACTED)
-    return text[:REASON_LETTERS_MAX]
+    return Failure(cause_of(kind, message), text[:REASON_LETTERS_MAX])
 
 
-def _described(payload: bytes) -> str:
+def _read(payload: bytes) -> Mapping[str, Any] | None:
     try:
         error = json.loads(payload)
-    except ValueError:
-        error = None
-    if not isinstance(error, dict):
-        return "the function failed without saying why"
-    kind, message = error.get("errorType", "Error"), error.get("errorMessage", "")
-    return f"{kind}: {message}"
+    except (ValueError, RecursionError):
+        return None
+    return error if isinstance(error, dict) else None
 
 
 def _values(connection: Connection, keyring: Keyring, secret: Secret) -> set[str]:
@@ -60,7 +65,7 @@ def _leaves(text: str) -> Iterator[str]:
     yield text
     try:
         yield from _leaves_of(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return
 
 

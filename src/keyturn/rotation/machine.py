@@ -7,7 +7,11 @@ The rules, which every caller may rely on:
 * A step is recorded as begun before it is invoked, so a crash repeats a step and never skips one.
   Rotation functions are idempotent for that reason.
 * A failed step ends its attempt. The next attempt begins again at the first step, under the same
-  token, after a pause that doubles each time, as long as it begins before ``retry_until``.
+  token, after a pause; a pause doubles each time, and is the longest at once where only a person
+  can help. No attempt begins after ``retry_until``: the next window goes on.
+* Once the target may have the pending value, that isn't so: nobody may be able to log in with
+  AWSCURRENT any more, so attempts go on, window or not, until one succeeds.
+* A value that the target refuses isn't tried again: a fresh one is, under a fresh token.
 * A rotation is over when the labels say so, not when the function says so: AWSCURRENT must be on
   the rotation's version.
 * When AWSCURRENT or AWSPENDING is taken away by somebody else, the rotation is abandoned: its old
@@ -21,11 +25,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
-from keyturn.model.rotation import FIRST_STEP, Kind, Step
+from keyturn.model.rotation import FIRST_STEP, Cause, Failure, Kind, Position, Remedy, Step
 from keyturn.model.secret import AWSCURRENT, AWSPENDING
 
 BACKOFF_SECONDS_MIN: Final = 60
 BACKOFF_SECONDS_MAX: Final = 1800
+#: How much longer than its length a pause may be, so that many that failed at once don't return
+#: at once.
+JITTER_SHARE_MAX: Final = 0.25
 
 _STEP_AFTER: Final = {
     Step.CREATE: Step.SET,
@@ -33,15 +40,8 @@ _STEP_AFTER: Final = {
     Step.TEST: Step.FINISH,
     Step.FINISH: None,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """The step that a rotation is at, in which attempt."""
-
-    kind: Kind
-    step: Step
-    attempt: int
+# From these nobody can tell whether the function did its work before it failed.
+_UNTOLD: Final = frozenset({Cause.FUNCTION_TIMED_OUT, Cause.FUNCTION_CRASHED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,20 @@ class Succeeded:
     """The function returned without an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The step didn't succeed; ``reason`` says why, without any secret value."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospects:
+    """What decides whether another attempt is made, and when.
 
-    reason: str
+    Attributes:
+        retry_until: when the window closes.
+        may_be_set: the target may have the pending value.
+        jitter: from 0 up to 1, at random.
+    """
+
+    now: datetime
+    retry_until: datetime
+    may_be_set: bool
+    jitter: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,16 @@ class Retry:
 
     position: Position
     at: datetime
-    reason: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """End here, take AWSPENDING off the refused version, and begin with a fresh one at ``at``."""
+
+    position: Position
+    at: datetime
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +99,14 @@ class Finish:
 class GiveUp:
     """Try no more until the next window."""
 
-    reason: str
+    failure: Failure
 
 
-Outcome = Succeeded | Failed
-Move = Invoke | Retry | Finish | GiveUp
+Outcome = Succeeded | Failure
+Move = Invoke | Retry | Renew | Finish | GiveUp
 
 
-def next_move(
-    position: Position, outcome: Outcome, *, now: datetime, retry_until: datetime
-) -> Move:
+def next_move(position: Position, outcome: Outcome, prospects: Prospects) -> Move:
     """Return what follows ``outcome`` of the step at ``position``."""
     match outcome:
         case Succeeded():
@@ -98,30 +114,59 @@ def next_move(
             if following is None:
                 return Finish()
             return Invoke(Position(position.kind, following, position.attempt))
-        case Failed(reason):
-            return after_failure(position, reason, now=now, retry_until=retry_until)
+        case Failure():
+            return after_failure(position, outcome, prospects)
         case _:
             assert_never(outcome)
 
 
 def after_failure(
-    position: Position, reason: str, *, now: datetime, retry_until: datetime
-) -> Retry | GiveUp:
+    position: Position, failure: Failure, prospects: Prospects
+) -> Retry | Renew | GiveUp:
     """Return the next attempt, or the end when it would begin too late.
 
     A test isn't repeated: it answers whether the configuration works now.
     """
-    at = now + backoff(position.attempt)
-    if position.kind is Kind.TEST or at >= retry_until:
-        return GiveUp(reason)
-    first = Position(position.kind, FIRST_STEP[position.kind], position.attempt + 1)
-    return Retry(first, at, reason)
+    pause = backoff(position.attempt, failure.cause)
+    is_too_late = prospects.now + pause >= prospects.retry_until
+    if position.kind is Kind.TEST or (is_too_late and not prospects.may_be_set):
+        return GiveUp(failure)
+    at = prospects.now + pause * (1 + JITTER_SHARE_MAX * prospects.jitter)
+    if at >= prospects.retry_until:
+        at = prospects.now + pause
+    following = Position(position.kind, FIRST_STEP[position.kind], position.attempt + 1)
+    if is_refused_value(failure, may_be_set=prospects.may_be_set):
+        return Renew(following, at, failure)
+    return Retry(following, at, failure)
 
 
-def backoff(attempt: int) -> timedelta:
+def is_refused_value(failure: Failure, *, may_be_set: bool) -> bool:
+    """Return whether the pending value can be thrown away, because the target refuses it.
+
+    A target that may have the value already isn't believed: many refuse one that they have.
+    """
+    return failure.cause.remedy is Remedy.FRESH_VALUE and not may_be_set
+
+
+def backoff(attempt: int, cause: Cause) -> timedelta:
     """Return the pause after a failed attempt: a minute, then twice as long each time."""
+    if cause.remedy is Remedy.REPAIR:
+        return timedelta(seconds=BACKOFF_SECONDS_MAX)
     doublings = min(attempt - 1, 16)
     return timedelta(seconds=min(BACKOFF_SECONDS_MIN * 2**doublings, BACKOFF_SECONDS_MAX))
+
+
+def may_be_set_after(step: Step, outcome: Outcome, *, may_be_set: bool) -> bool:
+    """Return whether the target may have the pending value, now that a step has ended."""
+    if step is not Step.SET:
+        return may_be_set
+    is_refusal = isinstance(outcome, Failure) and outcome.cause not in _UNTOLD
+    return may_be_set or not is_refusal
+
+
+def begins_too_late(prospects: Prospects) -> bool:
+    """Return whether a rotation that is taken up now had better wait for its next window."""
+    return prospects.now >= prospects.retry_until and not prospects.may_be_set
 
 
 def is_abandoned(stages: Mapping[str, str], token: str, *, started_from: str | None) -> bool:

@@ -4,26 +4,49 @@ from datetime import datetime
 
 from keyturn.model.secret import RotationSettings, Secret, Window
 from keyturn.rotation import schedule
+from keyturn.rotation.moment import moment_in
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection
 
 
-def plan_next(connection: Connection, secret_id: int, now: datetime, *, has_rotated: bool) -> None:
+def plan_next(
+    connection: Connection,
+    secret_id: int,
+    now: datetime,
+    *,
+    last_valid_rotation_at: datetime | None,
+) -> None:
     """Store the window of the next rotation, or none when nothing is scheduled.
 
     Args:
-        has_rotated: the secret got a new value at ``now``, or is about to; so that a window which
-            is open at ``now`` isn't used again. AWS counts a value set by hand as a rotation.
+        last_valid_rotation_at: what the schedule counts from; a window that is open then isn't
+            used again. None for a secret that hasn't rotated since rotation was turned on.
     """
     secret = rows.find_by_id(connection, secret_id)
     assert secret is not None
     rules = rules_of(secret.rotation)
     if rules is None:
-        rows.save(connection, secret_id, window_opens_at=None, window_closes_at=None)
+        plan_nothing(connection, secret_id)
         return
-    base = now if has_rotated else None
-    window = schedule.next_window(rules, last_valid_rotation_at=base, now=now)
-    _save(connection, secret_id, window)
+    window = schedule.next_window(rules, last_valid_rotation_at=last_valid_rotation_at, now=now)
+    _save(connection, secret, window, now)
+
+
+def note_valid_rotation(connection: Connection, secret_id: int, now: datetime) -> None:
+    """Note that the secret has a new value, and plan from here.
+
+    AWS counts a value that was set by hand as a rotation.
+    """
+    secret = rows.find_by_id(connection, secret_id)
+    assert secret is not None
+    if rules_of(secret.rotation) is not None:
+        rows.save(connection, secret_id, last_valid_rotation_at=now)
+        plan_next(connection, secret_id, now, last_valid_rotation_at=now)
+
+
+def plan_nothing(connection: Connection, secret_id: int) -> None:
+    """Store that the secret doesn't rotate by itself."""
+    rows.save(connection, secret_id, window_opens_at=None, window_closes_at=None, rotates_at=None)
 
 
 def plan_following(connection: Connection, secret: Secret, window: Window, now: datetime) -> None:
@@ -31,7 +54,7 @@ def plan_following(connection: Connection, secret: Secret, window: Window, now: 
     rules = rules_of(secret.rotation)
     assert rules is not None
     following = schedule.window_after(rules, window, now=now)
-    _save(connection, secret.id, following)
+    _save(connection, secret, following, now)
 
 
 def rules_of(rotation: RotationSettings | None) -> schedule.RotationRules | None:
@@ -53,10 +76,11 @@ def rules_of(rotation: RotationSettings | None) -> schedule.RotationRules | None
     )
 
 
-def _save(connection: Connection, secret_id: int, window: Window) -> None:
+def _save(connection: Connection, secret: Secret, window: Window, now: datetime) -> None:
     rows.save(
         connection,
-        secret_id,
+        secret.id,
         window_opens_at=window.opens_at,
         window_closes_at=window.closes_at,
+        rotates_at=moment_in(window, secret.arn, now=now),
     )

@@ -116,11 +116,11 @@ def rotate(
     if _is_under_way(connection, secret):
         raise PreviousRotationIncompleteError
     begin.configure(connection, secret, lambda_arn, request.rules, now)
-    plan.plan_next(connection, secret.id, now, has_rotated=request.is_immediate)
+    counted_from = now if request.is_immediate else secret.last_valid_rotation_at
+    plan.plan_next(connection, secret.id, now, last_valid_rotation_at=counted_from)
     if request.is_immediate:
-        begin.rotation(
-            connection, secret, token, now, retry_until=now + begin.RETRY_WITHOUT_WINDOW
-        )
+        retry_until = now + begin.RETRY_WITHOUT_WINDOW
+        begin.rotation(connection, keyring, secret, token, now, retry_until=retry_until)
         return token
     return begin.test(connection, keyring, secret, now)
 
@@ -137,15 +137,9 @@ def cancel(connection: Connection, secret: Secret, now: datetime) -> str | None:
         raise RotationNotConfiguredError
     running = rotations.find_running(connection, secret.id)
     if running is not None:
-        rotations.cancel(connection, running, now=now)
-    rows.save(
-        connection,
-        secret.id,
-        rotation_enabled=False,
-        window_opens_at=None,
-        window_closes_at=None,
-        last_changed_at=now,
-    )
+        rotations.close(connection, running, State.CANCELLED, now=now)
+    rows.save(connection, secret.id, rotation_enabled=False, last_changed_at=now)
+    plan.plan_nothing(connection, secret.id)
     return None if running is None else running.token
 
 

@@ -12,9 +12,10 @@ finds its write refused, and lets go. What to do next is decided by ``keyturn.ro
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 import json
+from secrets import randbelow
 import threading
 from typing import Final
 
@@ -24,30 +25,53 @@ from keyturn.functions.invocation import Invocation, Invoker
 from keyturn.functions.refusals import FunctionNotFoundError, FunctionUnavailableError
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
-from keyturn.model.rotation import Rotation
+from keyturn.model.rotation import Cause, Failure, Rotation, Step
 from keyturn.model.secret import Secret
-from keyturn.rotation import transition
-from keyturn.rotation.failure import reason_of
-from keyturn.rotation.machine import Failed, Outcome, Position, Succeeded, next_move
+from keyturn.rotation import host, transition
+from keyturn.rotation.failure import failure_of
+from keyturn.rotation.machine import (
+    Outcome,
+    Prospects,
+    Succeeded,
+    begins_too_late,
+    may_be_set_after,
+    next_move,
+)
 from keyturn.rotation.request import InvocationGate
-from keyturn.store import rotation_steps, rotations
+from keyturn.rotation.writers import rotation_token
+from keyturn.store import rotation_claims, rotation_steps, rotations
 from keyturn.store.database import Connection, Database
+from keyturn.store.rotation_claims import Claimant
 from keyturn.store.rotations import LeaseLostError
 
 _log = structlog.get_logger(__name__)
 
-# Lambda's longest timeout, and a minute to record the outcome.
-LEASE: Final = timedelta(seconds=900 + 60)
+#: How soon another engine takes over from one that is gone. A step may take longer: whoever is at
+#: it prolongs its lease.
+LEASE: Final = timedelta(seconds=60)
 PAUSE_AFTER_ERROR: Final = timedelta(seconds=60)
+#: A server has other clients than us, each with a right to its connections.
+ROTATIONS_PER_HOST_MAX: Final = 4
+
+_JITTERS: Final = 1000
+_CLOSED: Final = Failure(
+    Cause.WINDOW_CLOSED,
+    "its window closed before it could begin; it is tried in the next one, or at once with: aws "
+    "secretsmanager rotate-secret, after removing AWSPENDING",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BegunStep:
-    """A step that is recorded as begun and must be invoked."""
+    """A step that is recorded as begun and must be invoked.
 
+    Attributes:
+        rotation: at this step; it says what the target may have had before.
+    """
+
+    rotation: Rotation
     secret: Secret
     lambda_arn: str
-    position: Position
     step_id: int
     event: bytes = field(repr=False)
 
@@ -79,117 +103,145 @@ class Runner:
         self._gate = gate
         self._clock = clock
         self._owner = owner
+        self._at: frozenset[int] = frozenset()
+        self._at_lock = threading.Lock()
         self._is_stopping = threading.Event()
 
     def stop(self) -> None:
         """Have rotations under way end with the step that they are at; the next engine goes on."""
         self._is_stopping.set()
 
+    def claimant(self) -> Claimant:
+        """Return whom rotations are claimed for."""
+        return Claimant(owner=self._owner, at=self._at, per_host_max=ROTATIONS_PER_HOST_MAX)
+
+    def keep_leases(self) -> None:
+        """Prolong the leases of rotations under way; to be called well within ``LEASE``."""
+        at = self._at
+        if at:
+            with self._database.write() as connection:
+                until = self._clock.now() + LEASE
+                rotation_claims.prolong(connection, self._owner, at, until)
+
     def run_next(self) -> bool:
-        """Run the longest-due rotation until it ends or waits; False if none is due."""
+        """Run the longest-due rotation until it ends or waits; False if none may be claimed."""
         rotation = self._claim()
         if rotation is None:
             return False
         try:
-            with self._let_go_on_error(rotation):
+            with self._let_go_at_the_end(rotation):
                 begun = self._begin_claimed(rotation)
                 while begun is not None:
-                    begun = self._record(rotation, self._invoke(begun))
+                    begun = self._record(self._invoke(begun))
         except LeaseLostError:
             _log.warning("rotation cancelled, or taken over by another engine", id=rotation.id)
         return True
 
     @contextmanager
-    def _let_go_on_error(self, rotation: Rotation) -> Iterator[None]:
-        # Whatever went wrong here says nothing about the rotation: another try follows soon, and
-        # doesn't wait for the lease to end.
+    def _let_go_at_the_end(self, rotation: Rotation) -> Iterator[None]:
         is_done = False
         try:
             yield
             is_done = True
         finally:
+            # Whatever went wrong here says nothing about the rotation: another try follows soon,
+            # and doesn't wait for the lease to end.
             if not is_done:
                 with self._database.write() as connection:
                     due_at = self._clock.now() + PAUSE_AFTER_ERROR
                     rotations.release(connection, rotation, due_at)
+            with self._at_lock:
+                self._at -= {rotation.id}
 
     def _claim(self) -> Rotation | None:
         now = self._clock.now()
         with self._database.write() as connection:
-            return rotations.claim_due(
-                connection, owner=self._owner, now=now, lease_until=now + LEASE
+            rotation = rotation_claims.claim_due(
+                connection, self.claimant(), now=now, lease_until=now + LEASE
             )
+        if rotation is not None:
+            with self._at_lock:
+                self._at |= {rotation.id}
+        return rotation
 
     def _begin_claimed(self, rotation: Rotation) -> BegunStep | None:
-        position = Position(rotation.kind, rotation.step, rotation.attempt)
+        now = self._clock.now()
         with self._database.write() as connection:
-            secret = transition.secret_in_rotation(connection, rotation, self._clock.now())
+            secret = transition.secret_in_rotation(connection, rotation, now)
             if secret is None:
                 return None
-            return self._begin(connection, rotation, secret, position)
+            if begins_too_late(_prospects(rotation, now)):
+                transition.give_up(connection, rotation, secret, rotation.failure or _CLOSED, now)
+                return None
+            return self._begin(connection, rotation, secret)
 
     def _invoke(self, begun: BegunStep) -> EndedStep:
         arn = begun.lambda_arn
         if not self._gate.may_invoke(arn, begun.secret):
-            refusal = Failed(f"{arn} doesn't exist, or its policy doesn't allow the call any more")
-            return EndedStep(begun=begun, outcome=refusal, request_id=None)
+            return _not_invoked(
+                begun,
+                Cause.FUNCTION_NOT_INVOCABLE,
+                f"{arn} doesn't exist, or its policy doesn't allow the call any more",
+            )
         try:
             invocation = self._invoker.invoke(arn, begun.event)
-        except (FunctionNotFoundError, FunctionUnavailableError) as error:
-            return EndedStep(begun=begun, outcome=Failed(str(error)), request_id=None)
+        except FunctionNotFoundError as error:
+            return _not_invoked(begun, Cause.FUNCTION_NOT_INVOCABLE, str(error))
+        except FunctionUnavailableError as error:
+            return _not_invoked(begun, Cause.FUNCTION_UNAVAILABLE, str(error))
         outcome = self._outcome(begun, invocation)
         return EndedStep(begun=begun, outcome=outcome, request_id=invocation.request_id)
 
-    def _record(self, rotation: Rotation, ended: EndedStep) -> BegunStep | None:
+    def _record(self, ended: EndedStep) -> BegunStep | None:
         now = self._clock.now()
-        begun, outcome = ended.begun, ended.outcome
-        reason = outcome.reason if isinstance(outcome, Failed) else None
+        rotation, failure = _after(ended), _failure(ended.outcome)
         with self._database.write() as connection:
             rotation_steps.end(
-                connection, begun.step_id, now=now, request_id=ended.request_id, reason=reason
+                connection,
+                ended.begun.step_id,
+                now=now,
+                request_id=ended.request_id,
+                failure=failure,
             )
+            cause = None if failure is None else failure.cause
+            host.note_outcome(connection, rotation.target, rotation.step, cause, now)
             secret = transition.secret_in_rotation(connection, rotation, now)
             if secret is None:
                 return None
-            move = next_move(begun.position, outcome, now=now, retry_until=rotation.retry_until)
-            position = transition.follow(connection, rotation, secret, begun.position, move, now)
+            prospects = _prospects(rotation, now)
+            move = next_move(rotation.position, ended.outcome, prospects)
+            position = transition.follow(connection, rotation, secret, move, prospects)
             if position is None:
                 return None
             if self._is_stopping.is_set():
-                rotations.hand_over(
-                    connection, rotation, step=position.step, attempt=position.attempt, now=now
-                )
+                rotations.hand_over(connection, rotation, position, now=now)
                 return None
-            return self._begin(connection, rotation, secret, position)
+            return self._begin(connection, replace(rotation, position=position), secret)
 
-    def _begin(
-        self, connection: Connection, rotation: Rotation, secret: Secret, position: Position
-    ) -> BegunStep:
-        now = self._clock.now()
-        step, attempt = position.step, position.attempt
-        rotations.prolong(
-            connection, rotation, step=step, attempt=attempt, lease_until=now + LEASE
-        )
+    def _begin(self, connection: Connection, rotation: Rotation, secret: Secret) -> BegunStep:
+        # Should we die while the function runs, the target may have the value by then.
+        may_be_set = rotation.may_be_set or rotation.step is Step.SET
+        rotations.advance(connection, rotation, may_be_set=may_be_set)
         step_id = rotation_steps.begin(
-            connection, rotation.id, step=step, attempt=attempt, now=now
+            connection, rotation.id, rotation.position, now=self._clock.now()
         )
         assert secret.rotation is not None
         assert secret.rotation.lambda_arn is not None
         return BegunStep(
+            rotation=rotation,
             secret=secret,
             lambda_arn=secret.rotation.lambda_arn,
-            position=position,
             step_id=step_id,
-            event=self._event(secret, position, rotation.token),
+            event=self._event(secret, rotation),
         )
 
-    def _event(self, secret: Secret, position: Position, token: str) -> bytes:
+    def _event(self, secret: Secret, rotation: Rotation) -> bytes:
         # AWS: "Lambda rotation functions", the event; SecretId is always the whole ARN.
         event = {
-            "Step": position.step.value,
+            "Step": rotation.step.value,
             "SecretId": secret.arn,
-            "ClientRequestToken": token,
-            "RotationToken": self._keyring.mark("rotation", secret.arn, token),
+            "ClientRequestToken": rotation.token,
+            "RotationToken": rotation_token(self._keyring, secret.arn, rotation.token),
         }
         return json.dumps(event).encode()
 
@@ -197,5 +249,32 @@ class Runner:
         if invocation.function_error is None:
             return Succeeded()
         with self._database.read() as connection:
-            reason = reason_of(connection, self._keyring, begun.secret, invocation.payload)
-        return Failed(f"{begun.lambda_arn} failed during {begun.position.step.value}: {reason}")
+            failure = failure_of(connection, self._keyring, begun.secret, invocation.payload)
+        step = begun.rotation.step.value
+        return replace(
+            failure, reason=f"{begun.lambda_arn} failed during {step}: {failure.reason}"
+        )
+
+
+def _not_invoked(begun: BegunStep, cause: Cause, reason: str) -> EndedStep:
+    return EndedStep(begun=begun, outcome=Failure(cause, reason), request_id=None)
+
+
+def _failure(outcome: Outcome) -> Failure | None:
+    return outcome if isinstance(outcome, Failure) else None
+
+
+def _after(ended: EndedStep) -> Rotation:
+    """Return the rotation at the step that ended, with what the target may have by now."""
+    rotation = ended.begun.rotation
+    may_be_set = may_be_set_after(rotation.step, ended.outcome, may_be_set=rotation.may_be_set)
+    return replace(rotation, may_be_set=may_be_set)
+
+
+def _prospects(rotation: Rotation, now: datetime) -> Prospects:
+    return Prospects(
+        now=now,
+        retry_until=rotation.retry_until,
+        may_be_set=rotation.may_be_set,
+        jitter=randbelow(_JITTERS) / _JITTERS,
+    )

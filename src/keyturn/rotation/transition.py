@@ -1,37 +1,35 @@
 """What the store must say after each move of a rotation.
 
 Every function here is part of the transaction of the connection that is passed in, and refuses to
-write for a holder that lost its lease.
+write for a holder that lost its lease. None writes a log line: whoever reads the log may be slow,
+and the write lock is everybody's (``keyturn.engine.narrator`` tells what happened afterwards).
 """
 
 from datetime import datetime
 from typing import assert_never
 
-import structlog
-
-from keyturn.model.rotation import Kind, Rotation, State
+from keyturn.model.rotation import Cause, Failure, Kind, Position, Rotation, State
 from keyturn.model.secret import Secret
-from keyturn.rotation import plan
+from keyturn.rotation import abandon, announce, begin, pending, plan
 from keyturn.rotation.machine import (
     Finish,
     GiveUp,
     Invoke,
     Move,
-    Position,
+    Prospects,
+    Renew,
     Retry,
     after_failure,
-    is_abandoned,
     is_complete,
+    is_refused_value,
 )
-from keyturn.secrets import stages as labels
 from keyturn.store import rotations, secret_versions as version_rows, secrets as rows
 from keyturn.store.database import Connection
 
-_log = structlog.get_logger(__name__)
-
-_NOT_MOVED = (
+_NOT_MOVED = Failure(
+    Cause.LABELS_NOT_MOVED,
     "all four steps succeeded, but AWSCURRENT isn't on the new version: finishSecret must move it "
-    "with UpdateSecretVersionStage"
+    "with UpdateSecretVersionStage",
 )
 
 
@@ -40,13 +38,9 @@ def secret_in_rotation(connection: Connection, rotation: Rotation, now: datetime
     secret = rows.find_by_id(connection, rotation.secret_id)
     if secret is None:
         return None
-    stages = version_rows.stages_of(connection, secret.id)
-    is_pointless = is_abandoned(stages, rotation.token, started_from=rotation.started_from)
-    if secret.deleted_at is None and not is_pointless:
+    if not abandon.is_pointless(connection, secret, rotation):
         return secret
-    # AWS: RotationAbandoned takes AWSPENDING away, so that the next rotation can begin.
-    _replace(connection, secret, stages, labels.without_pending(stages, rotation.token))
-    _end(connection, rotation, secret, State.ABANDONED, now, "the labels or the secret changed")
+    abandon.abandon(connection, secret, rotation, now)
     return None
 
 
@@ -54,62 +48,58 @@ def follow(
     connection: Connection,
     rotation: Rotation,
     secret: Secret,
-    position: Position,
     move: Move,
-    now: datetime,
+    prospects: Prospects,
 ) -> Position | None:
-    """Write what ``move`` means; return the position of the step to begin, if one follows."""
+    """Write what ``move`` means; return the position of the step to begin, if one follows.
+
+    ``rotation`` is at the step that just ended.
+    """
+    now = prospects.now
     match move:
         case Invoke(following):
             return following
         case Finish():
-            _finish(connection, rotation, secret, position, now)
-        case Retry() | GiveUp():
-            _give_way(connection, rotation, secret, move, now)
+            _finish(connection, rotation, secret, prospects)
+        case Retry(following, at, failure):
+            announce.failed(connection, secret, rotation, failure, now)
+            rotations.postpone(connection, rotation, following, due_at=at, failure=failure)
+        case Renew(failure=failure):
+            give_up(connection, rotation, secret, failure, now)
+            begin.afresh(connection, secret, rotation, move, now)
+        case GiveUp(failure):
+            give_up(connection, rotation, secret, failure, now)
         case _:
             assert_never(move)
     return None
 
 
+def give_up(
+    connection: Connection, rotation: Rotation, secret: Secret, failure: Failure, now: datetime
+) -> None:
+    """End a rotation that failed. A value that the target refused isn't tried again."""
+    announce.failed(connection, secret, rotation, failure, now)
+    if is_refused_value(failure, may_be_set=rotation.may_be_set):
+        pending.take_label_off(connection, secret, rotation)
+    _end(connection, rotation, secret, State.FAILED, now, failure)
+
+
 def _finish(
-    connection: Connection,
-    rotation: Rotation,
-    secret: Secret,
-    position: Position,
-    now: datetime,
+    connection: Connection, rotation: Rotation, secret: Secret, prospects: Prospects
 ) -> None:
     stages = version_rows.stages_of(connection, secret.id)
+    now = prospects.now
     if rotation.kind is Kind.ROTATION and not is_complete(stages, rotation.token):
-        move = after_failure(position, _NOT_MOVED, now=now, retry_until=rotation.retry_until)
-        _give_way(connection, rotation, secret, move, now)
+        move = after_failure(rotation.position, _NOT_MOVED, prospects)
+        follow(connection, rotation, secret, move, prospects)
         return
     if rotation.kind is Kind.ROTATION:
         # AWS removes a left-over AWSPENDING itself, once the rotation is complete.
-        _replace(connection, secret, stages, labels.without_pending(stages, rotation.token))
+        pending.take_label_off(connection, secret, rotation)
         rows.save(connection, secret.id, last_changed_at=now, last_rotated_at=now)
-        plan.plan_next(connection, secret.id, now, has_rotated=True)
-    _end(connection, rotation, secret, State.SUCCEEDED, now, None)
-
-
-def _give_way(
-    connection: Connection,
-    rotation: Rotation,
-    secret: Secret,
-    move: Retry | GiveUp,
-    now: datetime,
-) -> None:
-    if isinstance(move, GiveUp):
-        _end(connection, rotation, secret, State.FAILED, now, move.reason)
-        return
-    rotations.postpone(
-        connection,
-        rotation,
-        step=move.position.step,
-        attempt=move.position.attempt,
-        due_at=move.at,
-        reason=move.reason,
-    )
-    _log.warning("attempt failed", secret=secret.arn, reason=move.reason, again_at=str(move.at))
+        plan.note_valid_rotation(connection, secret.id, now)
+    _end(connection, rotation, secret, State.SUCCEEDED, now)
+    announce.succeeded(connection, secret, rotation, now)
 
 
 def _end(
@@ -118,24 +108,7 @@ def _end(
     secret: Secret,
     state: State,
     now: datetime,
-    reason: str | None,
+    failure: Failure | None = None,
 ) -> None:
-    if rotation.kind is Kind.TEST:
-        _withdraw_test_version(connection, rotation, secret)
-    rotations.end(connection, rotation, state, now=now, reason=reason)
-    write = _log.info if state is State.SUCCEEDED else _log.error
-    write(f"{rotation.kind.value} {state.value}", secret=secret.arn, reason=reason)
-
-
-def _withdraw_test_version(connection: Connection, rotation: Rotation, secret: Secret) -> None:
-    # AWS: the version that a test was made with is removed with its label, however it ended.
-    stages = version_rows.stages_of(connection, secret.id)
-    _replace(connection, secret, stages, labels.without_pending(stages, rotation.token))
-    if rotation.token not in labels.without_pending(stages, rotation.token).values():
-        version_rows.delete_versions(connection, secret.id, [rotation.token])
-
-
-def _replace(
-    connection: Connection, secret: Secret, before: labels.Stages, after: labels.Stages
-) -> None:
-    version_rows.replace_stages(connection, secret.id, before, after)
+    pending.withdraw_test_version(connection, secret, rotation)
+    rotations.end(connection, rotation, state, now=now, failure=failure)

@@ -12,6 +12,7 @@ The rules, which every caller may rely on:
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/cross-account-replicate-secrets.html
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 import json
@@ -182,8 +183,12 @@ def leave(connection: Connection, keyring: Keyring, replica: Secret, now: dateti
 
 def in_accounts(connection: Connection, primary: Secret) -> list[Replica]:
     """Return what is known of a secret's replica in another account: none, or one."""
-    found = replica_rows.of_primary(connection, primary.id)
-    return [replica for replica in found if replica.region == primary.region]
+    return among(replica_rows.of_primary(connection, primary.id), primary)
+
+
+def among(replicas: Iterable[Replica], primary: Secret) -> list[Replica]:
+    """Return the one of a secret's replicas that is in another account, if any is."""
+    return [replica for replica in replicas if replica.region == primary.region]
 
 
 def require_ended(connection: Connection, secret: Secret) -> None:

@@ -176,6 +176,10 @@ def _inserted(connection: Connection, new: NewSecret, now: datetime) -> Secret:
 def _replayed(
     connection: Connection, keyring: Keyring, existing: Secret, new: NewSecret, now: datetime
 ) -> Stored:
+    # Whoever may create secrets of this name, and knows a version's id, can find out here whether
+    # that version's value is the one it guesses, at one request a guess. AWS has it so: it
+    # compares the values of any version, and asks for no permission but CreateSecret's (API
+    # reference, CreateSecret, ClientRequestToken). A retry couldn't else be told from a conflict.
     if existing.deleted_at is not None:
         raise NameScheduledForDeletionError
     first = new.first_version

@@ -10,12 +10,12 @@ The rules of a filter, which every caller may rely on:
   without such a text among them.
 * Every filter must hold. Of the values in one filter one must hold, negated or not: ``["!a",
   "!b"]`` is "not a, or not b". "Neither a nor b" is two filters.
-* Words end at spaces and punctuation, before a capital that follows a small letter, before the
-  last capital of several that a small letter follows, and where letters become digits. But what
-  mixes two or more of ``/ - _ + = . @`` without a space between is one word, as AWS has it. What
-  has neither letters nor digits is no word, and a value without words matches nothing.
+* A value without words matches nothing where words are matched.
+* A page ends early when it has taken ``STEPS_PER_PAGE_MAX`` steps, however much is asked of
+  however long texts.
 
-It does not read secrets (``keyturn.store.secret_listing``), nor the tokens that join pages.
+It does not know what a word is (``keyturn.secrets.texts``), nor read secrets
+(``keyturn.store.secret_listing``), nor the tokens that join pages.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_Filter.html and
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_search-secret.html, which calls
@@ -25,25 +25,18 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_search-secret
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
-import re
 from typing import Any, Final
 
 from keyturn.model.errors import InvalidInputError
 from keyturn.model.listing import Outline, Position
+from keyturn.secrets.texts import WholeTexts, WordTexts, words
+
+#: About a second at most (``keyturn.secrets.texts``). A filter on a secret with a few short texts
+#: takes some dozen steps; ten of them, of ten values, on one with 50 long tags take 100,000.
+STEPS_PER_PAGE_MAX: Final = 2_000_000
 
 _NEGATION: Final = "!"
 _MATCHED_BY_WORDS: Final = frozenset({"description", "all"})
-_SPECIAL: Final = "/-_+=.@"
-
-# What has no space and no other punctuation in it.
-_PIECE: Final = re.compile(rf"(?:[^\W_]|[{re.escape(_SPECIAL)}])+")
-_SPECIALS: Final = re.compile(f"[{re.escape(_SPECIAL)}]")
-_LETTER_OR_DIGIT: Final = re.compile(r"[^\W_]")
-_WORD_BEGINS: Final = re.compile(
-    r"(?<=[a-z])(?=[A-Z])"  # prod|App
-    r"|(?=[A-Z][a-z])"  # COMPAN|Ything
-    r"|(?<=[A-Za-z])(?=[0-9])"  # Database|892
-)
 
 
 class FilterKeyMissingError(InvalidInputError):
@@ -60,10 +53,14 @@ class FilterValuesMissingError(InvalidInputError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One value of a filter, without its ``!``."""
+    """One value of a filter, without its ``!``.
 
-    text: str
-    words: tuple[str, ...]
+    Attributes:
+        beginnings: what one text must have, each at the beginning of a word: the value's words,
+            the longest first. Where whole texts are matched, the value itself.
+    """
+
+    beginnings: tuple[str, ...]
     is_negated: bool
 
 
@@ -73,6 +70,18 @@ class Filter:
 
     key: str
     claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What looking at one secret came to.
+
+    Attributes:
+        steps: what it took, one at least.
+    """
+
+    is_wanted: bool
+    steps: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +102,27 @@ def parse(filters: Iterable[Mapping[str, Any]]) -> tuple[Filter, ...]:
     Raises:
         FilterKeyMissingError, FilterValuesMissingError: one of them is incomplete.
     """
-    return tuple(_filter(members) for members in filters)
+    return tuple(dict.fromkeys(_filter(members) for members in filters))
 
 
-def matches(filters: Iterable[Filter], outline: Outline) -> bool:
+def look(filters: Iterable[Filter], outline: Outline) -> Look:
     """Return whether every filter holds for a secret."""
-    return all(_holds(each, outline) for each in filters)
+    prepared: dict[str, WholeTexts | WordTexts] = {}
+
+    def holds(one: Filter) -> bool:
+        if one.key not in prepared:
+            prepared[one.key] = _texts(one.key, outline)
+        texts = prepared[one.key]
+        return any(texts.have(claim.beginnings) != claim.is_negated for claim in one.claims)
+
+    is_wanted = all(map(holds, filters))
+    return Look(is_wanted, 1 + sum(texts.steps for texts in prepared.values()))
 
 
 def name_prefix(filters: Iterable[Filter]) -> str:
     """Return what the name of every secret that matches begins with; often nothing."""
     shared = [
-        commonprefix([claim.text for claim in each.claims])  # noqa: RUF071 - of characters
+        commonprefix([claim.beginnings[0] for claim in each.claims])  # noqa: RUF071 - of characters
         for each in filters
         if each.key == "name" and not any(claim.is_negated for claim in each.claims)
     ]
@@ -113,36 +131,30 @@ def name_prefix(filters: Iterable[Filter]) -> str:
 
 def take(
     outlines: Iterable[Outline],
-    is_wanted: Callable[[Outline], bool],
+    look_at: Callable[[Outline], Look],
     *,
     most: int,
     looked_at_max: int,
+    steps_max: int,
 ) -> Taken:
-    """Return those that are wanted, until the page is full or enough have been looked at."""
+    """Return those that are wanted, until the page is full or looking at more takes too long.
+
+    At least one is looked at, so that a listing ends whatever it takes.
+    """
     found: list[Outline] = []
+    steps = 0
     last = None
     for number, outline in enumerate(outlines):
-        wanted = is_wanted(outline)
-        if number == looked_at_max or (wanted and len(found) == most):
+        if number == looked_at_max or steps >= steps_max:
             return Taken(tuple(found), last)
-        if wanted:
+        seen = look_at(outline)
+        steps += seen.steps
+        if seen.is_wanted and len(found) == most:
+            return Taken(tuple(found), last)
+        if seen.is_wanted:
             found.append(outline)
         last = outline.position
     return Taken(tuple(found), None)
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text, in small letters."""
-    return [word.lower() for piece in _PIECE.findall(text) for word in _words_of_piece(piece)]
-
-
-def _words_of_piece(piece: str) -> list[str]:
-    if not _LETTER_OR_DIGIT.search(piece):
-        return []
-    if len(set(_SPECIALS.findall(piece))) > 1:
-        return [piece]
-    parts = _SPECIALS.split(piece)
-    return [word for part in parts for word in _WORD_BEGINS.split(part) if word]
 
 
 def _filter(members: Mapping[str, Any]) -> Filter:
@@ -152,34 +164,28 @@ def _filter(members: Mapping[str, Any]) -> Filter:
     values = members.get("Values")
     if not values:
         raise FilterValuesMissingError(key)
-    return Filter(key, tuple(_claim(value) for value in values))
+    return Filter(key, tuple(dict.fromkeys(_claim(key, value) for value in values)))
 
 
-def _claim(value: str) -> Claim:
+def _claim(key: str, value: str) -> Claim:
     text = value.removeprefix(_NEGATION)
-    return Claim(text, tuple(words(text)), is_negated=value.startswith(_NEGATION))
+    beginnings = _necessary(words(text)) if key in _MATCHED_BY_WORDS else (text,)
+    return Claim(beginnings, is_negated=value.startswith(_NEGATION))
 
 
-def _holds(one: Filter, outline: Outline) -> bool:
-    texts = [text for text in _TEXTS[one.key](outline) if text is not None]
-    matches_text = _begins_words if one.key in _MATCHED_BY_WORDS else _begins
-    return any(
-        any(matches_text(claim, text) for text in texts) != claim.is_negated
-        for claim in one.claims
-    )
+def _necessary(beginnings: Iterable[str]) -> tuple[str, ...]:
+    """Return each once, the longest first, without those that another begins with."""
+    necessary: list[str] = []
+    # In this order, what begins with a text stands right before it.
+    for each in sorted(set(beginnings), reverse=True):
+        if not (necessary and necessary[-1].startswith(each)):
+            necessary.append(each)
+    return tuple(sorted(necessary, key=len, reverse=True))
 
 
-def _begins(claim: Claim, text: str) -> bool:
-    return text.startswith(claim.text)
-
-
-def _begins_words(claim: Claim, text: str) -> bool:
-    # Most texts are ruled out without being split.
-    lowered = text.lower()
-    if not claim.words or not all(wanted in lowered for wanted in claim.words):
-        return False
-    split = words(text)
-    return all(any(word.startswith(wanted) for word in split) for wanted in claim.words)
+def _texts(key: str, outline: Outline) -> WholeTexts | WordTexts:
+    texts = [text for text in _TEXTS[key](outline) if text is not None]
+    return WordTexts(texts) if key in _MATCHED_BY_WORDS else WholeTexts(texts)
 
 
 _TEXTS: Final[Mapping[str, Callable[[Outline], Sequence[str | None]]]] = {

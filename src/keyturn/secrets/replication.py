@@ -15,7 +15,7 @@ The rules, which every caller may rely on:
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -157,8 +157,12 @@ def note_key(connection: Connection, secret: Secret, kms_key_id: str | None) -> 
 
 def in_regions(connection: Connection, primary: Secret) -> list[Replica]:
     """Return what is known of a secret's replicas in other regions, by region."""
-    found = replica_rows.of_primary(connection, primary.id)
-    return [replica for replica in found if replica.region != primary.region]
+    return among(replica_rows.of_primary(connection, primary.id), primary)
+
+
+def among(replicas: Iterable[Replica], primary: Secret) -> list[Replica]:
+    """Return those of a secret's replicas that are in other regions."""
+    return [replica for replica in replicas if replica.region != primary.region]
 
 
 def require_no_replicas(connection: Connection, secret: Secret) -> None:

@@ -26,7 +26,7 @@ from keyturn.iam.policy.document import (
 )
 from keyturn.iam.policy.public_access import is_public
 from keyturn.model.arn import Arn
-from keyturn.model.errors import InvalidInputError
+from keyturn.model.errors import InvalidInputError, NotFoundError
 from keyturn.model.secret import Secret
 from keyturn.store import identities
 from keyturn.store.database import Connection
@@ -71,7 +71,7 @@ class PolicyNameError(InvalidInputError):
     """There is one policy that users can change, and it is called ``default``."""
 
 
-class PolicyNotFoundError(InvalidInputError):
+class PolicyNotFoundError(NotFoundError):
     """The secret has no policy of that name."""
 
     def __init__(self, name: str) -> None:

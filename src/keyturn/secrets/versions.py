@@ -150,6 +150,7 @@ def copy_value(
 def copy_all(connection: Connection, keyring: Keyring, source: Secret, target: Secret) -> None:
     """Give ``target``, which has none, the versions and labels that ``source`` shows.
 
+    However many versions there are, no more than a few are in memory at once.
     A rotation that is under way isn't copied: neither its label nor its placeholder, whatever
     other label that may have. Nor is it told when another account read them.
     """

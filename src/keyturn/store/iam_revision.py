@@ -41,7 +41,7 @@ class RevisionReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._cache: ReadCache[None, int] = ReadCache(database, entries_max=1)
+        self._cache: ReadCache[None, int] = ReadCache(database, size_max=1)
 
     def get(self) -> int:
         """Return the revision of everything that is committed."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -14,14 +14,18 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    bindparam,
+    delete,
     insert,
     select,
     update,
 )
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
-from keyturn.model.rotation import Step
+from keyturn.model.limits import ATTEMPTS_PER_ROTATION_KEPT
+from keyturn.model.rotation import Failure, Position, Step
 from keyturn.store.metadata import RowId, metadata
+from keyturn.store.rotations import failure_of
 
 steps = Table(
     "rotation_steps",
@@ -34,30 +38,41 @@ steps = Table(
     Column("ended_at", BigInteger),
     Column("request_id", Text),
     Column("reason", Text),
+    Column("cause", Text),
     Index("ix_rotation_steps_rotation_id", "rotation_id"),
 )
 
 
+# Built once: to build a statement costs more than to run it.
+_BEGIN: Final = insert(steps)
+_END: Final = update(steps).where(steps.c.id == bindparam("of_id"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """One line of a rotation's history; ``reason`` is None for a step that succeeded."""
+    """One line of a rotation's history; ``failure`` is None when it succeeded."""
 
     attempt: int
     step: Step
     began_at: datetime
     ended_at: datetime | None
     request_id: str | None
-    reason: str | None
+    failure: Failure | None
 
 
-def begin(
-    connection: Connection, rotation_id: int, *, step: Step, attempt: int, now: datetime
-) -> int:
-    """Record that a step begins; return our number for it."""
+def begin(connection: Connection, rotation_id: int, position: Position, *, now: datetime) -> int:
+    """Record that a step begins; return our number for it. Attempts of long ago are forgotten."""
+    if position.attempt > ATTEMPTS_PER_ROTATION_KEPT:
+        forgotten = steps.c.attempt <= position.attempt - ATTEMPTS_PER_ROTATION_KEPT
+        connection.execute(delete(steps).where(steps.c.rotation_id == rotation_id, forgotten))
     result = connection.execute(
-        insert(steps).values(
-            rotation_id=rotation_id, attempt=attempt, step=step.value, began_at=to_epoch_ms(now)
-        )
+        _BEGIN,
+        {
+            "rotation_id": rotation_id,
+            "attempt": position.attempt,
+            "step": position.step.value,
+            "began_at": to_epoch_ms(now),
+        },
     )
     key = result.inserted_primary_key
     assert key is not None
@@ -70,13 +85,18 @@ def end(
     *,
     now: datetime,
     request_id: str | None,
-    reason: str | None,
+    failure: Failure | None,
 ) -> None:
-    """Record how a step ended."""
+    """Record how a step ended; ``failure`` is None when it succeeded."""
     connection.execute(
-        update(steps)
-        .where(steps.c.id == step_id)
-        .values(ended_at=to_epoch_ms(now), request_id=request_id, reason=reason)
+        _END,
+        {
+            "of_id": step_id,
+            "ended_at": to_epoch_ms(now),
+            "request_id": request_id,
+            "reason": None if failure is None else failure.reason,
+            "cause": None if failure is None else failure.cause.value,
+        },
     )
 
 
@@ -90,6 +110,7 @@ def of_rotation(connection: Connection, rotation_id: int) -> list[StepRecord]:
             steps.c.ended_at,
             steps.c.request_id,
             steps.c.reason,
+            steps.c.cause,
         )
         .where(steps.c.rotation_id == rotation_id)
         .order_by(steps.c.id)
@@ -104,5 +125,5 @@ def _step(row: Row[*tuple[Any, ...]]) -> StepRecord:
         began_at=from_epoch_ms(row.began_at),
         ended_at=None if row.ended_at is None else from_epoch_ms(row.ended_at),
         request_id=row.request_id,
-        reason=row.reason,
+        failure=failure_of(row),
     )

@@ -1,21 +1,23 @@
-"""Rotations, as rows; claims as leases with fencing.
+"""Rotations, as rows, and the writes of whoever holds one.
 
 The rules, which every caller may rely on:
 
 * A secret has at most one running rotation: a partial unique index holds it.
-* ``claim_due`` gives a rotation to one owner until its lease ends, and raises its fence.
-* Every write of a holder names the fence that it claimed under. When somebody else has claimed the
-  rotation since, nothing is written and ``LeaseLostError`` says so.
+* Every write of a holder names the fence that it claimed under (``rotation_claims``). When
+  somebody else has claimed the rotation since, nothing is written: ``LeaseLostError``.
+* The last ``ROTATIONS_PER_SECRET_KEPT`` rotations of a secret are kept, with their steps.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
-    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -23,16 +25,27 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
-    and_,
-    func,
+    bindparam,
+    delete,
+    false,
     insert,
-    or_,
     select,
     update,
 )
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
-from keyturn.model.rotation import FIRST_STEP, Kind, Rotation, State, Step
+from keyturn.model.limits import ROTATIONS_PER_SECRET_KEPT
+from keyturn.model.rotation import (
+    FIRST_STEP,
+    Cause,
+    Failure,
+    Kind,
+    Position,
+    Rotation,
+    State,
+    Step,
+    Target,
+)
 from keyturn.store.metadata import RowId, metadata
 
 rotations = Table(
@@ -51,25 +64,56 @@ rotations = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     Column("reason", Text),
+    Column("cause", Text),
     Column("fence", Integer, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", BigInteger),
+    Column("host", Text),
+    Column("target_user", Text),
+    Column("admin_id", RowId),
+    Column("may_be_set", Boolean, nullable=False, server_default=false()),
     Index("ix_rotations_secret_id", "secret_id"),
 )
 
-_is_running: Final = rotations.c.state == State.RUNNING.value
+is_running: Final = rotations.c.state == State.RUNNING.value
 Index(
     "uq_rotations_running",
     rotations.c.secret_id,
     unique=True,
-    sqlite_where=_is_running,
-    postgresql_where=_is_running,
+    sqlite_where=is_running,
+    postgresql_where=is_running,
 )
 Index(
     "ix_rotations_due",
     rotations.c.due_at,
-    sqlite_where=_is_running,
-    postgresql_where=_is_running,
+    rotations.c.id,
+    rotations.c.host,
+    rotations.c.lease_until,
+    sqlite_where=is_running,
+    postgresql_where=is_running,
+)
+Index(
+    "ix_rotations_held",
+    rotations.c.lease_owner,
+    sqlite_where=rotations.c.lease_owner.is_not(None),
+    postgresql_where=rotations.c.lease_owner.is_not(None),
+)
+
+
+# Built once: to build a statement costs more than to run it.
+COLUMNS: Final = tuple(
+    column for column in rotations.c if column.name not in ("lease_owner", "lease_until")
+)
+_RUNNING: Final = select(*COLUMNS).where(
+    rotations.c.secret_id == bindparam("of_secret"), is_running
+)
+# SQLite gives a number again once its row is gone: that of a deleted secret's rotation may be
+# another's by now. Its token never is.
+_WRITE_FENCED: Final = update(rotations).where(
+    rotations.c.id == bindparam("of_id"),
+    rotations.c.token == bindparam("of_token"),
+    rotations.c.fence == bindparam("of_fence"),
+    is_running,
 )
 
 
@@ -81,188 +125,109 @@ class LeaseLostError(Exception):
 class NewRotation:
     """A rotation that is about to begin; its members are those of ``Rotation``."""
 
-    secret_id: int
     token: str
-    started_from: str | None
     kind: Kind
     begins_at: datetime
     retry_until: datetime
+    target: Target
+    attempt: int = 1
 
 
-def insert_rotation(connection: Connection, new: NewRotation) -> None:
-    """Store a rotation that is due at once."""
+def insert_rotation(
+    connection: Connection,
+    secret_id: int,
+    new: NewRotation,
+    *,
+    started_from: str | None,
+    now: datetime,
+) -> None:
+    """Store a rotation, and forget the oldest of the secret when there are too many."""
     connection.execute(
         insert(rotations).values(
-            secret_id=new.secret_id,
+            secret_id=secret_id,
             token=new.token,
-            started_from=new.started_from,
+            started_from=started_from,
             kind=new.kind.value,
             state=State.RUNNING.value,
             step=FIRST_STEP[new.kind].value,
-            attempt=1,
+            attempt=new.attempt,
             due_at=to_epoch_ms(new.begins_at),
             retry_until=to_epoch_ms(new.retry_until),
-            started_at=to_epoch_ms(new.begins_at),
+            started_at=to_epoch_ms(now),
             fence=0,
+            host=new.target.host,
+            target_user=new.target.user,
+            admin_id=new.target.admin_id,
         )
     )
+    _forget_oldest(connection, secret_id)
 
 
 def find_running(connection: Connection, secret_id: int) -> Rotation | None:
     """Return the rotation of a secret that is under way."""
-    row = connection.execute(
-        select(*_COLUMNS).where(rotations.c.secret_id == secret_id, _is_running)
-    ).one_or_none()
-    return None if row is None else _rotation(row)
+    row = connection.execute(_RUNNING, {"of_secret": secret_id}).one_or_none()
+    return None if row is None else rotation_of(row)
 
 
 def find_latest(connection: Connection, secret_id: int) -> Rotation | None:
     """Return the rotation of a secret that began last."""
-    row = connection.execute(
-        select(*_COLUMNS)
+    latest = list_latest(connection, secret_id, 1)
+    return latest[0] if latest else None
+
+
+def list_latest(connection: Connection, secret_id: int, most: int) -> list[Rotation]:
+    """Return the rotations of a secret that began last, the latest first."""
+    rows = connection.execute(
+        select(*COLUMNS)
         .where(rotations.c.secret_id == secret_id)
         .order_by(rotations.c.id.desc())
-        .limit(1)
-    ).one_or_none()
-    return None if row is None else _rotation(row)
-
-
-def claim_due(
-    connection: Connection, *, owner: str, now: datetime, lease_until: datetime
-) -> Rotation | None:
-    """Lease the longest-due rotation that nobody holds; None if none is due."""
-    now_ms = to_epoch_ms(now)
-    longest_due = (
-        select(rotations.c.id)
-        .where(_is_running, rotations.c.due_at <= now_ms, _is_free(now_ms))
-        .order_by(rotations.c.due_at, rotations.c.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    row = connection.execute(
-        update(rotations)
-        .where(rotations.c.id == longest_due)
-        .values(
-            lease_owner=owner,
-            lease_until=to_epoch_ms(lease_until),
-            fence=rotations.c.fence + 1,
-        )
-        .returning(*_COLUMNS)
-    ).one_or_none()
-    return None if row is None else _rotation(row)
-
-
-def count_claimable(connection: Connection, *, now: datetime, most: int) -> int:
-    """Return how many rotations ``claim_due`` would give now, counting up to ``most``."""
-    now_ms = to_epoch_ms(now)
-    claimable = (
-        select(rotations.c.id)
-        .where(_is_running, rotations.c.due_at <= now_ms, _is_free(now_ms))
         .limit(most)
-        .subquery()
     )
-    return int(connection.execute(select(func.count()).select_from(claimable)).scalar_one())
-
-
-def is_any_held(connection: Connection) -> bool:
-    """Return whether any rotation is leased to somebody, whether the lease has ended or not."""
-    held = select(rotations.c.id).where(_is_running, rotations.c.lease_owner.is_not(None))
-    return connection.execute(held.limit(1)).first() is not None
-
-
-def next_due_at(connection: Connection, now: datetime) -> datetime | None:
-    """Return when the next running rotation will be due that isn't due yet."""
-    due_at = connection.execute(
-        select(func.min(rotations.c.due_at)).where(
-            _is_running, rotations.c.due_at > to_epoch_ms(now)
-        )
-    ).scalar()
-    return None if due_at is None else from_epoch_ms(due_at)
-
-
-def release_leases_of(connection: Connection, owner: str) -> None:
-    """End every lease of an owner that is known to be gone."""
-    connection.execute(
-        update(rotations)
-        .where(rotations.c.lease_owner == owner)
-        .values(lease_owner=None, lease_until=None)
-    )
+    return [rotation_of(row) for row in rows]
 
 
 def release(connection: Connection, rotation: Rotation, due_at: datetime) -> None:
     """Let go of a rotation until ``due_at``, unless it is somebody else's by then."""
-    connection.execute(
-        update(rotations)
-        .where(_held(rotation), _is_running)
-        .values(due_at=to_epoch_ms(due_at), lease_owner=None, lease_until=None)
-    )
+    with suppress(LeaseLostError):
+        _write_fenced(connection, rotation, {"due_at": to_epoch_ms(due_at), **_UNHELD})
 
 
-def prolong(
-    connection: Connection,
-    rotation: Rotation,
-    *,
-    step: Step,
-    attempt: int,
-    lease_until: datetime,
-) -> None:
-    """Note the step that the rotation is at, and hold its lease until ``lease_until``.
+def advance(connection: Connection, rotation: Rotation, *, may_be_set: bool) -> None:
+    """Note the step that the rotation is at, and whether the target may have the value by then.
 
     Raises:
         LeaseLostError: somebody else has claimed the rotation.
     """
-    _write_fenced(
-        connection,
-        rotation,
-        step=step.value,
-        attempt=attempt,
-        lease_until=to_epoch_ms(lease_until),
-    )
+    _write_fenced(connection, rotation, {**_at(rotation.position), "may_be_set": may_be_set})
 
 
 def postpone(
     connection: Connection,
     rotation: Rotation,
+    position: Position,
     *,
-    step: Step,
-    attempt: int,
     due_at: datetime,
-    reason: str,
+    failure: Failure,
 ) -> None:
-    """Let go of the rotation until ``due_at``, when ``attempt`` begins at ``step``.
+    """Let go of the rotation until ``due_at``, when it goes on at ``position``.
 
     Raises:
         LeaseLostError: somebody else has claimed the rotation.
     """
-    _write_fenced(
-        connection,
-        rotation,
-        step=step.value,
-        attempt=attempt,
-        due_at=to_epoch_ms(due_at),
-        reason=reason,
-        lease_owner=None,
-        lease_until=None,
-    )
+    let_go = {"due_at": to_epoch_ms(due_at), "may_be_set": rotation.may_be_set, **_UNHELD}
+    _write_fenced(connection, rotation, {**_at(position), **let_go, **_why(failure)})
 
 
 def hand_over(
-    connection: Connection, rotation: Rotation, *, step: Step, attempt: int, now: datetime
+    connection: Connection, rotation: Rotation, position: Position, *, now: datetime
 ) -> None:
-    """Let go of the rotation between two steps: whoever comes first begins at ``step``.
+    """Let go of the rotation between two steps: whoever comes first begins at ``position``.
 
     Raises:
         LeaseLostError: somebody else has claimed the rotation.
     """
-    _write_fenced(
-        connection,
-        rotation,
-        step=step.value,
-        attempt=attempt,
-        due_at=to_epoch_ms(now),
-        lease_owner=None,
-        lease_until=None,
-    )
+    due_at = to_epoch_ms(now)
+    _write_fenced(connection, rotation, {**_at(position), "due_at": due_at, **_UNHELD})
 
 
 def end(
@@ -271,93 +236,89 @@ def end(
     state: State,
     *,
     now: datetime,
-    reason: str | None = None,
+    failure: Failure | None = None,
 ) -> None:
     """Close a rotation that the caller holds.
 
     Raises:
         LeaseLostError: somebody else has claimed or closed the rotation.
     """
-    _write_fenced(
-        connection,
-        rotation,
-        state=state.value,
-        ended_at=to_epoch_ms(now),
-        reason=reason,
-        lease_owner=None,
-        lease_until=None,
-    )
+    ended = {"state": state.value, "ended_at": to_epoch_ms(now), **_UNHELD}
+    _write_fenced(connection, rotation, {**ended, **_why(failure)})
 
 
-def cancel(
-    connection: Connection, rotation: Rotation, *, now: datetime, state: State = State.CANCELLED
-) -> None:
-    """Close a running rotation whoever holds it; the holder's next write is refused."""
-    connection.execute(
+def close(connection: Connection, rotation: Rotation, state: State, *, now: datetime) -> bool:
+    """Close a rotation whoever holds it; return whether it was running.
+
+    The holder's next write is refused.
+    """
+    closed = {"state": state.value, "ended_at": to_epoch_ms(now), **_UNHELD}
+    changed = connection.execute(
         update(rotations)
-        .where(rotations.c.id == rotation.id, _is_running)
-        .values(
-            state=state.value,
-            ended_at=to_epoch_ms(now),
-            fence=rotations.c.fence + 1,
-            lease_owner=None,
-            lease_until=None,
-        )
+        .where(rotations.c.id == rotation.id, rotations.c.token == rotation.token, is_running)
+        .values({**closed, "fence": rotations.c.fence + 1})
     )
+    return changed.rowcount == 1
 
 
-_COLUMNS: Final = (
-    rotations.c.id,
-    rotations.c.secret_id,
-    rotations.c.token,
-    rotations.c.started_from,
-    rotations.c.kind,
-    rotations.c.state,
-    rotations.c.step,
-    rotations.c.attempt,
-    rotations.c.due_at,
-    rotations.c.retry_until,
-    rotations.c.started_at,
-    rotations.c.fence,
-    rotations.c.reason,
-)
-
-
-def _is_free(now_ms: int) -> ColumnElement[bool]:
-    return or_(rotations.c.lease_until.is_(None), rotations.c.lease_until <= now_ms)
-
-
-def _held(rotation: Rotation) -> ColumnElement[bool]:
-    # SQLite gives a number again once its row is gone: that of a deleted secret's rotation may be
-    # another's by now. Its token never is.
-    return and_(
-        rotations.c.id == rotation.id,
-        rotations.c.token == rotation.token,
-        rotations.c.fence == rotation.fence,
-    )
-
-
-def _write_fenced(connection: Connection, rotation: Rotation, **columns: str | int | None) -> None:
-    result = connection.execute(
-        update(rotations).where(_held(rotation), _is_running).values(columns)
-    )
-    if result.rowcount != 1:
-        raise LeaseLostError
-
-
-def _rotation(row: Row[*tuple[Any, ...]]) -> Rotation:
+def rotation_of(row: Row[*tuple[Any, ...]]) -> Rotation:
+    """Return the rotation that a row of ``COLUMNS`` is."""
     return Rotation(
         id=row.id,
         secret_id=row.secret_id,
         token=row.token,
         started_from=row.started_from,
-        kind=Kind(row.kind),
+        position=Position(Kind(row.kind), Step(row.step), row.attempt),
         state=State(row.state),
-        step=Step(row.step),
-        attempt=row.attempt,
         due_at=from_epoch_ms(row.due_at),
         retry_until=from_epoch_ms(row.retry_until),
         started_at=from_epoch_ms(row.started_at),
+        target=Target(host=row.host, user=row.target_user, admin_id=row.admin_id),
+        may_be_set=row.may_be_set,
         fence=row.fence,
-        reason=row.reason,
+        ended_at=None if row.ended_at is None else from_epoch_ms(row.ended_at),
+        failure=failure_of(row),
     )
+
+
+def failure_of(row: Row[*tuple[Any, ...]]) -> Failure | None:
+    """Return the failure that a row with a cause and a reason tells of."""
+    if row.reason is None:
+        return None
+    # What failed before causes were kept has none.
+    return Failure(Cause(row.cause or Cause.UNKNOWN.value), row.reason)
+
+
+_UNHELD: Final = {"lease_owner": None, "lease_until": None}
+
+
+def _forget_oldest(connection: Connection, secret_id: int) -> None:
+    kept = (
+        select(rotations.c.id)
+        .where(rotations.c.secret_id == secret_id)
+        .order_by(rotations.c.id.desc())
+        .limit(1)
+        .offset(ROTATIONS_PER_SECRET_KEPT - 1)
+        .scalar_subquery()
+    )
+    connection.execute(
+        delete(rotations).where(rotations.c.secret_id == secret_id, rotations.c.id < kept)
+    )
+
+
+def _write_fenced(
+    connection: Connection, rotation: Rotation, columns: Mapping[str, str | int | bool | None]
+) -> None:
+    held = {"of_id": rotation.id, "of_token": rotation.token, "of_fence": rotation.fence}
+    if connection.execute(_WRITE_FENCED, {**held, **columns}).rowcount != 1:
+        raise LeaseLostError
+
+
+def _at(position: Position) -> dict[str, str | int]:
+    return {"step": position.step.value, "attempt": position.attempt}
+
+
+def _why(failure: Failure | None) -> dict[str, str | None]:
+    if failure is None:
+        return {"reason": None, "cause": None}
+    return {"reason": failure.reason, "cause": failure.cause.value}

@@ -4,7 +4,7 @@ A label is its own row, keyed by secret and label: the database itself keeps a l
 two versions. A version without a sealed value is a placeholder that a rotation will fill.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,11 +14,13 @@ from sqlalchemy import (
     Column,
     Connection,
     ForeignKey,
+    Index,
     LargeBinary,
     Row,
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     delete,
     func,
     insert,
@@ -31,6 +33,9 @@ from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.model.secret import Secret, Version
 from keyturn.store.metadata import RowId, metadata
 from keyturn.store.secrets import secrets
+
+_VERSIONS_AT_ONCE: Final = 16
+_BEGINNING: Final = (0, 0)
 
 versions = Table(
     "secret_versions",
@@ -45,6 +50,9 @@ versions = Table(
     UniqueConstraint("secret_id", "version_id"),
 )
 
+# A secret's versions by age, the oldest first.
+Index("ix_secret_versions_created", versions.c.secret_id, versions.c.created_at, versions.c.id)
+
 stages = Table(
     "secret_stages",
     metadata,
@@ -54,11 +62,26 @@ stages = Table(
 )
 
 
+# Built once: to build a statement costs more than to run it.
+_VERSION_COLUMNS: Final = (
+    versions.c.version_id,
+    versions.c.created_at,
+    versions.c.last_accessed_at,
+    versions.c.kind,
+    versions.c.sealed,
+)
+_STAGES: Final = select(stages.c.stage, stages.c.version_id).where(
+    stages.c.secret_id == bindparam("of_secret")
+)
+_VERSION: Final = select(*_VERSION_COLUMNS).where(
+    versions.c.secret_id == bindparam("of_secret"),
+    versions.c.version_id == bindparam("of_version"),
+)
+
+
 def stages_of(connection: Connection, secret_id: int) -> dict[str, str]:
     """Return the labels of a secret, each with the version that carries it."""
-    rows = connection.execute(
-        select(stages.c.stage, stages.c.version_id).where(stages.c.secret_id == secret_id)
-    )
+    rows = connection.execute(_STAGES, {"of_secret": secret_id})
     return {row.stage: row.version_id for row in rows}
 
 
@@ -99,22 +122,32 @@ def replace_stages(
 
 def find_version(connection: Connection, secret_id: int, version_id: str) -> Version | None:
     """Return one version of a secret."""
-    row = connection.execute(
-        select(*_VERSION_COLUMNS).where(
-            versions.c.secret_id == secret_id, versions.c.version_id == version_id
-        )
-    ).one_or_none()
+    of = {"of_secret": secret_id, "of_version": version_id}
+    row = connection.execute(_VERSION, of).one_or_none()
     return None if row is None else _version(row)
 
 
-def versions_of(connection: Connection, secret_id: int) -> list[Version]:
-    """Return every version of a secret, placeholders too, in the order of their creation."""
-    rows = connection.execute(
-        select(*_VERSION_COLUMNS)
-        .where(versions.c.secret_id == secret_id)
-        .order_by(versions.c.created_at, versions.c.id)
-    )
-    return [_version(row) for row in rows]
+def versions_of(connection: Connection, secret_id: int) -> Iterator[Version]:
+    """Yield every version of a secret, placeholders too, in the order of their creation.
+
+    They are read a few at a time, since there may be many, and each may be long. Versions of other
+    secrets may be written meanwhile.
+    """
+    after = _BEGINNING
+    while True:
+        page = connection.execute(
+            select(versions.c.id, *_VERSION_COLUMNS)
+            .where(
+                versions.c.secret_id == secret_id,
+                tuple_(versions.c.created_at, versions.c.id) > tuple_(*after),
+            )
+            .order_by(versions.c.created_at, versions.c.id)
+            .limit(_VERSIONS_AT_ONCE)
+        ).all()
+        yield from map(_version, page)
+        if len(page) < _VERSIONS_AT_ONCE:
+            return
+        after = (page[-1].created_at, page[-1].id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +177,9 @@ def page_with_values(
     Args:
         among: only these; None for all.
     """
-    position = tuple_(versions.c.created_at, versions.c.id)
+    # Few are labelled, and found by their ids. The sum keeps the planner from looking for them
+    # along the order, past all others.
+    created_at = versions.c.created_at if among is None else versions.c.created_at + 0
     query = (
         select(
             versions.c.id,
@@ -155,9 +190,9 @@ def page_with_values(
         .where(
             versions.c.secret_id == secret_id,
             versions.c.sealed.is_not(None),
-            position > tuple_(*after),
+            tuple_(created_at, versions.c.id) > tuple_(*after),
         )
-        .order_by(versions.c.created_at, versions.c.id)
+        .order_by(created_at, versions.c.id)
         .limit(most)
     )
     if among is not None:
@@ -248,15 +283,6 @@ def mark_accessed(connection: Connection, secret: Secret, version_id: str, day: 
         .where(versions.c.secret_id == secret.values_id, versions.c.version_id == version_id)
         .values(accessed)
     )
-
-
-_VERSION_COLUMNS: Final = (
-    versions.c.version_id,
-    versions.c.created_at,
-    versions.c.last_accessed_at,
-    versions.c.kind,
-    versions.c.sealed,
-)
 
 
 def _listed(row: Row[*tuple[Any, ...]]) -> ListedVersion:

@@ -19,11 +19,13 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    Result,
     Row,
     Table,
     Text,
     UniqueConstraint,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -53,6 +55,7 @@ secrets = Table(
     # 0 is never, rather than NULL: it then sorts and pages as any other instant does.
     Column("last_accessed_at", BigInteger, nullable=False, server_default="0"),
     Column("last_rotated_at", BigInteger),
+    Column("last_valid_rotation_at", BigInteger),
     Column("deleted_at", BigInteger),
     Column("purge_at", BigInteger),
     Column("rotation_enabled", Boolean),
@@ -62,6 +65,7 @@ secrets = Table(
     Column("duration", Text),
     Column("window_opens_at", BigInteger),
     Column("window_closes_at", BigInteger),
+    Column("rotates_at", BigInteger),
     Column("resource_policy", Text),
     Column("policy_in_force", Text),
     Column("tags", Text),
@@ -77,7 +81,7 @@ secrets = Table(
 
 Index(
     "ix_secrets_due",
-    secrets.c.window_opens_at,
+    secrets.c.rotates_at,
     sqlite_where=and_(secrets.c.rotation_enabled, secrets.c.deleted_at.is_(None)),
     postgresql_where=and_(secrets.c.rotation_enabled, secrets.c.deleted_at.is_(None)),
 )
@@ -125,22 +129,32 @@ _REPLICATED: Final = frozenset(
 )
 
 
+# Built once: to build a statement costs more than to run it.
+_COLUMNS: Final = tuple(secrets.c)
+_BY_NAME: Final = select(*_COLUMNS).where(
+    secrets.c.account == bindparam("of_account"),
+    secrets.c.region == bindparam("of_region"),
+    secrets.c.name == bindparam("of_name"),
+)
+_BY_ARN: Final = select(*_COLUMNS).where(secrets.c.arn == bindparam("of_arn"))
+_BY_ID: Final = select(*_COLUMNS).where(secrets.c.id == bindparam("of_id"))
+_SAVE: Final = update(secrets).where(secrets.c.id == bindparam("of_id"))
+
+
 def find_by_name(connection: Connection, account: str, region: str, name: str) -> Secret | None:
     """Return the secret with this name, whether alive or scheduled for deletion."""
-    return _one(
-        connection,
-        and_(secrets.c.account == account, secrets.c.region == region, secrets.c.name == name),
-    )
+    place = {"of_account": account, "of_region": region, "of_name": name}
+    return _one(connection.execute(_BY_NAME, place))
 
 
 def find_by_arn(connection: Connection, arn: str) -> Secret | None:
     """Return the secret with this whole ARN, whether alive or scheduled for deletion."""
-    return _one(connection, secrets.c.arn == arn)
+    return _one(connection.execute(_BY_ARN, {"of_arn": arn}))
 
 
 def find_by_id(connection: Connection, secret_id: int) -> Secret | None:
     """Return the secret with our own number for it."""
-    return _one(connection, secrets.c.id == secret_id)
+    return _one(connection.execute(_BY_ID, {"of_id": secret_id}))
 
 
 def insert_secret(connection: Connection, **columns: ColumnValue) -> int:
@@ -159,7 +173,7 @@ def save(connection: Connection, secret_id: int, **columns: ColumnValue) -> None
     Instants come as datetimes, tags as a mapping.
     """
     stored = _stored(columns)
-    connection.execute(update(secrets).where(secrets.c.id == secret_id).values(stored))
+    connection.execute(_SAVE, {**stored, "of_id": secret_id})
     shared = {name: value for name, value in stored.items() if name in _REPLICATED}
     if shared:
         is_replica = and_(
@@ -230,31 +244,30 @@ def purgeable_ids(connection: Connection, now: datetime, most: int) -> list[int]
 
 
 def due_ids(connection: Connection, now: datetime, most: int) -> list[int]:
-    """Return the secrets whose rotation window has opened, the longest open first."""
+    """Return the secrets that are to rotate, the longest due first."""
     rows = connection.execute(
         select(secrets.c.id)
         .where(
-            secrets.c.window_opens_at <= to_epoch_ms(now),
+            secrets.c.rotates_at <= to_epoch_ms(now),
             secrets.c.rotation_enabled,
             secrets.c.deleted_at.is_(None),
         )
-        .order_by(secrets.c.window_opens_at)
+        .order_by(secrets.c.rotates_at)
         .limit(most)
     )
     return [row.id for row in rows]
 
 
-def next_opening_at(connection: Connection) -> datetime | None:
-    """Return when the next rotation window of any secret opens."""
-    opens_at = connection.execute(
-        select(func.min(secrets.c.window_opens_at)).where(
+def next_rotates_at(connection: Connection) -> datetime | None:
+    """Return when the next secret is to rotate."""
+    rotates_at = connection.execute(
+        select(func.min(secrets.c.rotates_at)).where(
             secrets.c.rotation_enabled, secrets.c.deleted_at.is_(None)
         )
     ).scalar()
-    return None if opens_at is None else from_epoch_ms(opens_at)
+    return None if rotates_at is None else from_epoch_ms(rotates_at)
 
 
-_COLUMNS: Final = tuple(secrets.c)
 _PLACE: Final = (secrets.c.account, secrets.c.region)
 
 
@@ -268,8 +281,8 @@ def _add_to_count(connection: Connection, account: str, region: str, change: int
         connection.execute(insert(counts).values(first))
 
 
-def _one(connection: Connection, condition: ColumnElement[bool]) -> Secret | None:
-    row = connection.execute(select(*_COLUMNS).where(condition)).one_or_none()
+def _one(found: Result[*tuple[Any, ...]]) -> Secret | None:
+    row = found.one_or_none()
     return None if row is None else _secret(row)
 
 
@@ -290,6 +303,8 @@ def _secret(row: Row[*tuple[Any, ...]]) -> Secret:
         purge_at=_instant(row.purge_at),
         rotation=_rotation(row),
         next_window=_window(row),
+        last_valid_rotation_at=_instant(row.last_valid_rotation_at),
+        rotates_at=_instant(row.rotates_at),
         resource_policy=row.resource_policy,
         policy_in_force=row.policy_in_force,
         tags=_read(row.tags),

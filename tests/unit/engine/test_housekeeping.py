@@ -1,4 +1,4 @@
-"""What the engine tidies up: secrets whose recovery window is over, and none before."""
+"""What the engine tidies up: secrets whose recovery window is over, and old log events."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,19 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.engine.housekeeping import Housekeeping
+from keyturn.engine import housekeeping
+from keyturn.engine.housekeeping import LOG_RETENTION, Housekeeping
 from keyturn.functions.pool import Pool
 from keyturn.keys.keyring import Keyring
 from keyturn.model.plaintext import Plaintext
 from keyturn.model.secret import Secret, SecretValue
 from keyturn.secrets import lifecycle, versions
-from keyturn.store import secret_versions as version_rows, secrets as rows
+from keyturn.store import logs, secret_versions as version_rows, secrets as rows
 from support.clock import FixedClock
 from support.store import make_database
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 NOW = datetime(2026, 1, 14, 10, 30, tzinfo=UTC)
 KEYRING = Keyring(Plaintext(b"k" * 32))
+STREAM = logs.StreamName(account=ACCOUNT, region=REGION, group="/aws/lambda/a", stream="s")
+MILLISECOND = timedelta(milliseconds=1)
 
 
 class Bench:
@@ -27,19 +30,33 @@ class Bench:
     def __init__(self, folder: Path, pool: Pool) -> None:
         self.database = make_database(folder)
         self.clock = FixedClock(NOW)
-        self.job = Housekeeping(self.database, pool, self.clock)
-        self.secret = self._make()
+        self.secrets_clock = FixedClock(NOW)
+        self.job = Housekeeping(
+            self.database, pool, clock=self.clock, secrets_clock=self.secrets_clock
+        )
+        self.secret = self.make("a")
 
     def found(self) -> Secret | None:
         with self.database.read() as connection:
             return rows.find_by_id(connection, self.secret.id)
 
-    def _make(self) -> Secret:
+    def log(self, message: str) -> None:
+        now = self.clock.now()
+        assert logs.store(self.database, {STREAM: [(now, message)]}, now)
+
+    def logged(self) -> list[str]:
+        with self.database.read() as connection:
+            group = logs.find_group(connection, ACCOUNT, REGION, STREAM.group)
+            assert group is not None
+            query = logs.EventQuery(group_id=group.id, most=10)
+            return [event.message for event in logs.read(connection, query)]
+
+    def make(self, name: str) -> Secret:
         value = SecretValue("string", Plaintext(b"x"))
         new = lifecycle.NewSecret(
             account=ACCOUNT,
             region=REGION,
-            name="a",
+            name=name,
             first_version=versions.NewVersion(token="t" * 32, value=value),
             description=None,
             kms_key_id=None,
@@ -59,7 +76,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_secret_stays_to_the_last_moment_of_its_recovery_window(bench: Bench) -> None:
-    bench.clock.advance(timedelta(days=7) - timedelta(milliseconds=1))
+    bench.secrets_clock.advance(timedelta(days=7) - timedelta(milliseconds=1))
 
     bench.job.tidy_up()
 
@@ -67,7 +84,7 @@ def test_secret_stays_to_the_last_moment_of_its_recovery_window(bench: Bench) ->
 
 
 def test_secret_is_gone_with_its_versions_when_its_recovery_window_is_over(bench: Bench) -> None:
-    bench.clock.advance(timedelta(days=7))
+    bench.secrets_clock.advance(timedelta(days=7))
 
     bench.job.tidy_up()
 
@@ -78,8 +95,8 @@ def test_secret_is_gone_with_its_versions_when_its_recovery_window_is_over(bench
 
 
 def test_secret_that_was_restored_meanwhile_is_not_purged(bench: Bench) -> None:
-    bench.clock.advance(timedelta(days=7))
-    now = bench.clock.now()
+    bench.secrets_clock.advance(timedelta(days=7))
+    now = bench.secrets_clock.now()
     with bench.database.read() as connection:
         purgeable = rows.purgeable_ids(connection, now, 10)
     with bench.database.write() as connection:
@@ -93,3 +110,37 @@ def test_secret_that_was_restored_meanwhile_is_not_purged(bench: Bench) -> None:
     assert purgeable == [bench.secret.id]
     assert not is_purged
     assert bench.found() is not None
+
+
+def test_one_round_purges_every_secret_that_is_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "_PURGED_AT_ONCE", 2)
+    for number in range(5):
+        bench.make(f"b{number}")
+    bench.secrets_clock.advance(timedelta(days=7))
+
+    bench.job.tidy_up()
+
+    with bench.database.read() as connection:
+        assert rows.count_in(connection, ACCOUNT, REGION) == 0
+
+
+def test_log_events_are_deleted_after_their_time_by_the_machine_s_clock(bench: Bench) -> None:
+    bench.log("old")
+    bench.clock.advance(MILLISECOND)
+    bench.log("young")
+    bench.clock.advance(LOG_RETENTION)
+
+    bench.job.tidy_up()
+
+    assert bench.logged() == ["young"]
+
+
+def test_log_events_stay_however_far_the_time_of_secrets_is_moved(bench: Bench) -> None:
+    bench.log("young")
+    bench.secrets_clock.advance(10 * LOG_RETENTION)
+
+    bench.job.tidy_up()
+
+    assert bench.logged() == ["young"]

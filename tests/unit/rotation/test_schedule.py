@@ -17,6 +17,8 @@ from keyturn.rotation.schedule import (
     standing,
     window_after,
 )
+from support.random_rules import legal_rules
+from support.schedule_oracle import Rules
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -217,25 +219,68 @@ def test_the_last_cron_window_of_a_day_is_the_one_that_must_fit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "expected"),
+    ("rules", "opens", "next_rotation_date"),
     [
-        (every_days(1), window("2026-01-15 00:00", "2026-01-16 00:00")),
-        (by("rate(10 days)"), window("2026-01-24 00:00", "2026-01-25 00:00")),
-        (by("rate(10 days)", "3h"), window("2026-01-24 00:00", "2026-01-24 03:00")),
-        (by("cron(0 8 1 * ? *)"), window("2026-02-01 08:00", "2026-02-02 00:00")),
-        (by("cron(0 16 1,15 * ? *)", "2h"), window("2026-01-15 16:00", "2026-01-15 18:00")),
-        (by("cron(0 18 ? * SAT *)"), window("2026-01-17 18:00", "2026-01-18 00:00")),
-        (by("cron(0 /8 * * ? *)"), window("2026-01-14 16:00", "2026-01-14 17:00")),
-        (by("cron(0 2/10 * * ? *)"), window("2026-01-14 12:00", "2026-01-14 13:00")),
-        (by("cron(0 1 ? 1/3 SUN#1 *)"), window("2026-04-05 01:00", "2026-04-06 00:00")),
-        (by("cron(0 17 L * ? *)"), window("2026-01-31 17:00", "2026-02-01 00:00")),
-        (by("rate(4 hours)"), window("2026-01-14 14:00", "2026-01-14 15:00")),
+        (every_days(1), "2026-01-15 00:00", "2026-01-15 23:59:59"),
+        (by("rate(10 days)"), "2026-01-24 00:00", "2026-01-24 23:59:59"),
+        (by("rate(10 days)", "3h"), "2026-01-24 00:00", "2026-01-24 02:59:59"),
+        (by("cron(0 8 1 * ? *)"), "2026-02-01 08:00", "2026-02-01 23:59:59"),
+        (by("cron(0 16 1,15 * ? *)", "2h"), "2026-01-15 16:00", "2026-01-15 17:59:59"),
+        (by("cron(0 18 ? * SAT *)"), "2026-01-17 18:00", "2026-01-17 23:59:59"),
+        (by("cron(0 /8 * * ? *)"), "2026-01-14 16:00", "2026-01-14 16:59:59"),
+        (by("cron(0 2/10 * * ? *)"), "2026-01-14 12:00", "2026-01-14 12:59:59"),
+        (by("cron(0 1 ? 1/3 SUN#1 *)"), "2026-04-05 01:00", "2026-04-05 23:59:59"),
+        (by("cron(0 17 L * ? *)"), "2026-01-31 17:00", "2026-01-31 23:59:59"),
+        (by("rate(4 hours)"), "2026-01-14 14:00", "2026-01-14 14:59:59"),
     ],
     ids=lambda value: getattr(value, "schedule_expression", None),
 )
 @pytest.mark.parametrize("last", [WEDNESDAY, None], ids=["just rotated", "just enabled"])
-def test_worked_examples(rules: RotationRules, expected: Window, last: datetime | None) -> None:
-    assert next_window(rules, last_valid_rotation_at=last, now=WEDNESDAY) == expected
+def test_worked_examples(
+    rules: RotationRules, opens: str, next_rotation_date: str, last: datetime | None
+) -> None:
+    found = next_window(rules, last_valid_rotation_at=last, now=WEDNESDAY)
+
+    assert (found.opens_at, found.last_second) == (utc(opens), utc(next_rotation_date))
+
+
+def in_a_row(rules: RotationRules, count: int, *, now: datetime = WEDNESDAY) -> list[Window]:
+    """The windows that follow each other if nothing succeeds in any."""
+    found = [next_window(rules, last_valid_rotation_at=now, now=now)]
+    while len(found) < count:
+        found.append(window_after(rules, found[-1], now=found[-1].opens_at))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rules", "opens", "hours"),
+    [
+        ("cron(0 /8 * * ? *)", ["01-14 16", "01-15 00", "01-15 08", "01-15 16"], 1),
+        ("cron(0 2/10 * * ? *)", ["01-14 12", "01-14 22", "01-15 02", "01-15 12"], 1),
+        ("cron(0 4/12 * * ? *)", ["01-14 16", "01-15 04", "01-15 16"], 1),
+        ("cron(0 10 * * ? *)", ["01-15 10", "01-16 10", "01-17 10"], 14),
+        ("cron(0 8 ? * MON-FRI *)", ["01-15 08", "01-16 08", "01-19 08"], 16),
+        ("cron(0 0 ? * SUN#1 *)", ["02-01 00", "03-01 00", "04-05 00"], 24),
+        ("cron(0 1 ? 1/3 SUN#1 *)", ["04-05 01", "07-05 01", "10-04 01"], 23),
+        ("cron(0 17 SUNL * ? *)", ["01-25 17", "02-22 17", "03-29 17"], 7),
+        ("cron(0 17 ? * TUE#3 *)", ["01-20 17", "02-17 17", "03-17 17"], 7),
+    ],
+)
+def test_examples_of_the_guide_window_after_window(
+    rules: str, opens: list[str], hours: int
+) -> None:
+    found = in_a_row(by(rules), len(opens))
+
+    assert [f"{each.opens_at:%m-%d %H}" for each in found] == opens
+    assert {each.closes_at - each.opens_at for each in found} == {hours * HOUR}
+
+
+def test_the_day_of_a_rotation_at_718_is_the_day_of_its_window() -> None:
+    rules, rotated_at = by("cron(0 0 ? * 2 *)"), utc("2023-10-16 07:18")
+
+    used = next_window(rules, last_valid_rotation_at=utc("2023-10-09 07:00"), now=rotated_at)
+
+    assert used == window("2023-10-16 00:00", "2023-10-17 00:00")
 
 
 @pytest.mark.parametrize(
@@ -346,6 +391,8 @@ def test_a_window_of_a_rate_in_hours_may_cross_midnight() -> None:
         ("2023-01-30 12:00", "2023-03-01"),
         ("2025-12-31 23:59", "2026-01-30"),
         ("2024-02-29 00:00", "2024-03-30"),
+        ("2028-01-30 12:00", "2028-02-29"),
+        ("2100-01-30 12:00", "2100-03-01"),
     ],
 )
 def test_days_are_counted_over_ends_of_months_and_leap_days(rotated: str, opens: str) -> None:
@@ -354,6 +401,44 @@ def test_days_are_counted_over_ends_of_months_and_leap_days(rotated: str, opens:
     found = next_window(every_days(30), last_valid_rotation_at=at, now=at)
 
     assert found == Window(opens_at=utc(opens), closes_at=utc(opens) + DAY)
+
+
+@pytest.mark.parametrize(
+    ("expression", "now", "days"),
+    [
+        ("cron(0 8 29 2 ? *)", "2026-01-14", ["2028-02-29", "2032-02-29"]),
+        ("cron(0 8 29 2 ? *)", "2096-03-01", ["2104-02-29", "2108-02-29"]),
+        ("cron(0 8 29 * ? *)", "2028-01-30", ["2028-02-29", "2028-03-29"]),
+        ("cron(0 8 29 * ? *)", "2100-01-30", ["2100-03-29", "2100-04-29"]),
+        ("cron(0 8 L * ? *)", "2028-02-01", ["2028-02-29", "2028-03-31", "2028-04-30"]),
+        ("cron(0 8 L * ? *)", "2100-02-01", ["2100-02-28", "2100-03-31", "2100-04-30"]),
+        ("cron(0 8 31 * ? *)", "2026-02-01", ["2026-03-31", "2026-05-31", "2026-07-31"]),
+        ("cron(0 8 L 12 ? *)", "2026-02-01", ["2026-12-31", "2027-12-31"]),
+        ("cron(0 8 * * ? *)", "2028-02-28 08:30", ["2028-02-29", "2028-03-01"]),
+        ("cron(0 8 * * ? *)", "2100-02-28 08:30", ["2100-03-01", "2100-03-02"]),
+    ],
+)
+def test_cron_windows_follow_leap_years_and_ends_of_months(
+    expression: str, now: str, days: list[str]
+) -> None:
+    found = in_a_row(by(expression), len(days), now=utc(now))
+
+    assert [f"{each.opens_at:%Y-%m-%d}" for each in found] == days
+
+
+def test_windows_of_hours_go_on_over_a_leap_day_and_a_new_year() -> None:
+    into_leap_day = in_a_row(by("rate(23 hours)"), 3, now=utc("2028-02-28 05:10"))
+    into_new_year = in_a_row(by("rate(23 hours)"), 2, now=utc("2026-12-31 05:10"))
+
+    assert [each.opens_at for each in into_leap_day] == [
+        utc("2028-02-29 04:00"),
+        utc("2028-03-01 03:00"),
+        utc("2028-03-02 02:00"),
+    ]
+    assert [each.opens_at for each in into_new_year] == [
+        utc("2027-01-01 04:00"),
+        utc("2027-01-02 03:00"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -394,7 +479,19 @@ def test_after_a_window_in_which_nothing_succeeded_comes_the_next_that_is_not_ov
 
 # What holds for all of them.
 
-cron_rules = st.sampled_from(
+
+def rules_or_none(written: Rules) -> RotationRules | None:
+    try:
+        return schedule.parse(
+            automatically_after_days=written.days,
+            schedule_expression=written.expression,
+            duration=written.duration,
+        )
+    except InvalidScheduleError:
+        return None
+
+
+notable_rules = st.sampled_from(
     [
         by("cron(0 /8 * * ? *)"),
         by("cron(0 /8 * * ? *)", "8h"),
@@ -408,14 +505,20 @@ cron_rules = st.sampled_from(
     ]
 )
 durations = st.none() | st.integers(1, 24).map(lambda n: f"{n}h")
+random_rules = (
+    st.randoms(use_true_random=False)
+    .map(legal_rules)
+    .map(rules_or_none)
+    .filter(lambda rules: rules is not None)
+)
 day_rules = st.builds(every_days, st.integers(1, 1000), durations)
 hour_rules = st.integers(4, 23).flatmap(
     lambda n: st.builds(
         by, st.just(f"rate({n} hours)"), st.none() | st.integers(1, n).map(lambda h: f"{h}h")
     )
 )
-all_rules = st.one_of(cron_rules, day_rules, hour_rules)
-instants = st.integers(0, 40 * 366 * 24 * 60 * 60).map(
+all_rules = st.one_of(notable_rules, random_rules, day_rules, hour_rules)
+instants = st.integers(0, 140 * 366 * 24 * 60 * 60).map(
     lambda seconds: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 )
 ages = st.none() | st.integers(0, 5 * 366 * 24 * 60).map(lambda n: timedelta(minutes=n))
@@ -474,7 +577,7 @@ def test_windows_open_on_the_hour(
     assert (opens_at.minute, opens_at.second, opens_at.microsecond) == (0, 0, 0)
 
 
-@given(st.one_of(cron_rules, day_rules), instants, ages)
+@given(st.one_of(notable_rules, day_rules), instants, ages)
 def test_windows_of_days_and_cron_stay_within_one_utc_day(
     rules: RotationRules, now: datetime, age: timedelta | None
 ) -> None:

@@ -3,7 +3,7 @@
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/manage_search-secret.html
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hypothesis import given, strategies as st
@@ -11,7 +11,9 @@ import pytest
 
 from keyturn.model.listing import Outline, Position
 from keyturn.secrets import listing
-from keyturn.secrets.listing import FilterKeyMissingError, FilterValuesMissingError
+from keyturn.secrets.listing import FilterKeyMissingError, FilterValuesMissingError, Look
+from keyturn.secrets.texts import words
+from support.hardest_search import excluding, hardest_filters, long_members
 
 KEYS = (
     "description",
@@ -49,11 +51,11 @@ def outline(name: str = "name", **members: Any) -> Outline:  # noqa: ANN401 - an
 
 
 def holds(of: Outline, key: str, *asked: str) -> bool:
-    return listing.matches(listing.parse([{"Key": key, "Values": list(asked)}]), of)
+    return all_hold(of, [{"Key": key, "Values": list(asked)}])
 
 
 def all_hold(of: Outline, filters: Sequence[Mapping[str, Any]]) -> bool:
-    return listing.matches(listing.parse(filters), of)
+    return listing.look(listing.parse(filters), of).is_wanted
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,7 @@ def test_last_of_several_capitals_begins_a_word(value: str, found: list[str]) ->
     ],
 )
 def test_words_of_a_text(text: str, split: list[str]) -> None:
-    assert listing.words(text) == split
+    assert words(text) == split
 
 
 def test_several_filters_must_all_hold_also_on_the_same_key() -> None:
@@ -368,7 +370,7 @@ def test_what_matches_begins_with_the_prefix_that_follows(
 ) -> None:
     parsed = listing.parse(filters)
 
-    if listing.matches(parsed, secret):
+    if listing.look(parsed, secret).is_wanted:
         assert secret.name.startswith(listing.name_prefix(parsed))
 
 
@@ -380,7 +382,7 @@ def test_own_name_matches_as_a_filter(secret: Outline) -> None:
 
 @given(names)
 def test_own_words_match_as_a_filter(name: str) -> None:
-    has_words = bool(listing.words(name)) and not name.startswith("!")
+    has_words = bool(words(name)) and not name.startswith("!")
 
     if has_words:
         assert holds(outline(name), "all", name)
@@ -422,44 +424,89 @@ def names_of(taken: listing.Taken) -> list[str]:
     return [each.name for each in taken.found]
 
 
+def take(
+    outlines: Sequence[Outline], look_at: Callable[[Outline], Look], **bounds: int
+) -> listing.Taken:
+    return listing.take(
+        outlines, look_at, **{"most": 2, "looked_at_max": 100, "steps_max": 1_000, **bounds}
+    )
+
+
+def wanted(_outline: Outline) -> Look:
+    return Look(is_wanted=True)
+
+
+def unwanted(_outline: Outline) -> Look:
+    return Look(is_wanted=False)
+
+
 def test_page_ends_before_the_first_that_does_not_fit() -> None:
-    taken = listing.take(numbered(5), lambda _: True, most=2, looked_at_max=100)
+    taken = take(numbered(5), wanted)
 
     assert names_of(taken) == ["0", "1"]
     assert taken.more_after == Position(1, 1)
 
 
 def test_exactly_full_page_has_none_after_it() -> None:
-    taken = listing.take(numbered(2), lambda _: True, most=2, looked_at_max=100)
+    taken = take(numbered(2), wanted)
 
     assert (names_of(taken), taken.more_after) == (["0", "1"], None)
 
 
 def test_page_ends_when_enough_were_looked_at() -> None:
-    taken = listing.take(numbered(5), lambda each: each.name == "4", most=2, looked_at_max=4)
+    taken = take(numbered(5), lambda each: Look(each.name == "4"), looked_at_max=4)
 
     assert (names_of(taken), taken.more_after) == ([], Position(3, 3))
 
 
 def test_looking_at_the_last_ends_the_listing() -> None:
-    taken = listing.take(numbered(4), lambda _: False, most=2, looked_at_max=4)
+    taken = take(numbered(4), unwanted, looked_at_max=4)
 
     assert (names_of(taken), taken.more_after) == ([], None)
 
 
-@given(
-    st.lists(st.booleans(), max_size=40),
-    st.integers(min_value=1, max_value=5),
-    st.integers(min_value=1, max_value=9),
+def test_page_ends_when_enough_steps_were_taken() -> None:
+    taken = take(numbered(5), lambda _: Look(is_wanted=False, steps=10), steps_max=21)
+
+    assert (names_of(taken), taken.more_after) == ([], Position(2, 2))
+
+
+def test_page_keeps_what_it_found_when_enough_steps_were_taken() -> None:
+    taken = take(numbered(5), lambda _: Look(is_wanted=True, steps=10), most=4, steps_max=20)
+
+    assert (names_of(taken), taken.more_after) == (["0", "1"], Position(1, 1))
+
+
+def test_page_looks_at_one_secret_whatever_steps_that_takes() -> None:
+    taken = take(numbered(5), lambda _: Look(is_wanted=True, steps=10), steps_max=1)
+
+    assert (names_of(taken), taken.more_after) == (["0"], Position(0, 0))
+
+
+def test_steps_of_the_last_secret_end_no_page() -> None:
+    taken = take(numbered(2), lambda _: Look(is_wanted=False, steps=10), steps_max=20)
+
+    assert taken.more_after is None
+
+
+looks = st.lists(
+    st.builds(Look, st.booleans(), st.integers(min_value=1, max_value=9)), max_size=40
 )
+
+
+@given(looks, st.integers(1, 5), st.integers(1, 9), st.integers(1, 30))
 def test_pages_together_hold_each_wanted_one_once(
-    wanted: list[bool], most: int, looked_at_max: int
+    seen: list[Look], most: int, looked_at_max: int, steps_max: int
 ) -> None:
-    left = numbered(len(wanted))
+    left = numbered(len(seen))
     found: list[str] = []
     while True:
         taken = listing.take(
-            left, lambda each: wanted[int(each.name)], most=most, looked_at_max=looked_at_max
+            left,
+            lambda each: seen[int(each.name)],
+            most=most,
+            looked_at_max=looked_at_max,
+            steps_max=steps_max,
         )
         assert len(taken.found) <= most
         found += names_of(taken)
@@ -467,4 +514,64 @@ def test_pages_together_hold_each_wanted_one_once(
             break
         left = [each for each in left if each.position.secret_id > taken.more_after.secret_id]
 
-    assert found == [str(number) for number, is_wanted in enumerate(wanted) if is_wanted]
+    assert found == [str(number) for number, each in enumerate(seen) if each.is_wanted]
+
+
+def characters_of(secret: Outline) -> int:
+    tags = secret.tags or {}
+    return sum(map(len, [secret.name, secret.description or "", *tags, *tags.values()]))
+
+
+def test_texts_of_a_secret_are_split_once_for_any_number_of_values() -> None:
+    secret = outline(**long_members())
+    one_value = [{"Key": "all", "Values": [excluding(0, "a")]}]
+
+    once = listing.look(listing.parse(one_value), secret)
+    for_all = listing.look(listing.parse(hardest_filters()), secret)
+
+    assert not once.is_wanted
+    assert once.steps > characters_of(secret)
+    assert for_all.is_wanted
+    assert for_all.steps < 5 * characters_of(secret)
+
+
+def test_value_given_twice_is_looked_for_once() -> None:
+    one = {"Key": "all", "Values": ["name", "Name", "name name"]}
+
+    [parsed] = listing.parse([one, one])
+
+    assert len(parsed.claims) == 1
+
+
+def test_word_that_another_begins_with_is_not_looked_for() -> None:
+    [parsed] = listing.parse([{"Key": "all", "Values": ["a name n nam b"]}])
+
+    assert parsed.claims[0].beginnings == ("name", "b", "a")
+
+
+def plainly(of: Outline, key: str, value: str) -> bool:
+    """Say whether a value without ``!`` holds, as the rules say it, one text after another."""
+    if key == "description":
+        return plainly_in([of.description or ""], value)
+    assert key == "all"
+    tags = of.tags or {}
+    return plainly_in([of.name, of.description or "", *tags, *tags.values()], value)
+
+
+def plainly_in(searched: Sequence[str], value: str) -> bool:
+    asked = words(value)
+    return bool(asked) and any(
+        all(any(word.startswith(each) for word in words(text)) for each in asked)
+        for text in searched
+    )
+
+
+@given(
+    outlines,
+    st.sampled_from(["description", "all"]),
+    values.filter(lambda value: not value.startswith("!")),
+)
+def test_words_are_found_as_one_text_after_another_would_tell(
+    secret: Outline, key: str, value: str
+) -> None:
+    assert holds(secret, key, value) == plainly(secret, key, value)

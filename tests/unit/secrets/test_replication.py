@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+import tracemalloc
 from typing import Final
 
 from hypothesis import HealthCheck, settings, strategies as st
@@ -27,7 +28,7 @@ from sqlalchemy import select, update
 
 from keyturn.keys.keyring import Keyring
 from keyturn.model.errors import ServiceError
-from keyturn.model.limits import SECRETS_PER_REGION_MAX
+from keyturn.model.limits import SECRET_VALUE_BYTES_MAX, SECRETS_PER_REGION_MAX
 from keyturn.model.plaintext import Plaintext
 from keyturn.model.secret import AWSPENDING, Secret, SecretValue
 from keyturn.rotation import begin
@@ -177,6 +178,34 @@ def test_promoted_replica_s_values_are_sealed_for_itself(
             readable(connection, keyring, replication_ended)
 
 
+def store_long_values(
+    connection: Connection, keyring: Keyring, secret: Secret, how_many: int
+) -> None:
+    for number in range(how_many):
+        value = SecretValue("binary", Plaintext(bytes(SECRET_VALUE_BYTES_MAX)))
+        new = versions.NewVersion(token=f"{number:032}", value=value)
+        versions.store_value(connection, keyring, secret, new, NOW)
+
+
+def test_replica_with_any_number_of_versions_is_made_independent_in_little_memory(
+    database: Database, keyring: Keyring
+) -> None:
+    how_many = 150
+    with database.write() as connection:
+        primary, _ = lifecycle.create(connection, keyring, new_secret(ACCOUNT, HERE), NOW)
+        store_long_values(connection, keyring, primary, how_many)
+        replication.replicate(connection, primary, to(THERE), is_forced=False, now=NOW)
+        (replica,) = rows.region_replicas_of(connection, primary.id)
+
+        tracemalloc.start()
+        replication.promote(connection, keyring, replica, NOW)
+        _, most_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert version_rows.count_versions(connection, replica.id) == how_many + 1
+    assert most_bytes < how_many * SECRET_VALUE_BYTES_MAX / 3
+
+
 picks = st.integers(0, 11)
 regions = st.sampled_from(REGIONS)
 region_lists = st.lists(regions, min_size=1, max_size=2, unique=True)
@@ -257,7 +286,9 @@ class ReplicaMachine(RuleBasedStateMachine):
             secret = self.alive(connection, pick)
             ownership.require_own_values(secret)
             if rotations.find_running(connection, secret.id) is None:
-                begin.rotation(connection, secret, token, self.now, retry_until=self.now)
+                begin.rotation(
+                    connection, self.keyring, secret, token, self.now, retry_until=self.now
+                )
 
         self.do("begin_rotation", act)
 
@@ -405,7 +436,7 @@ class ReplicaMachine(RuleBasedStateMachine):
         }
         assert set(version_rows.stages_of(connection, secret.values_id).values()) <= known
         if secret.primary_id is not None:
-            assert version_rows.versions_of(connection, secret.id) == []
+            assert list(version_rows.versions_of(connection, secret.id)) == []
             assert version_rows.stages_of(connection, secret.id) == {}
 
     def check_counts(self, connection: Connection, secrets: list[Secret]) -> None:

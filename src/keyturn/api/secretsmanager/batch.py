@@ -16,7 +16,7 @@ from keyturn.api.secretsmanager.resources import SecretResources, no_secret
 from keyturn.api.secretsmanager.values import Values
 from keyturn.iam.authority import Authority
 from keyturn.model.errors import ServiceError
-from keyturn.secrets import names
+from keyturn.secrets import names, versions
 from keyturn.secrets.refusals import EitherListOrFiltersError, MostWithoutFiltersError
 
 VALUES_PER_BATCH_MAX: Final = 20
@@ -61,19 +61,23 @@ class Batch:
         return {**read, "NextToken": page.next_token}
 
     def _read(self, call: AuthorisedCall, secret_ids: Iterable[str]) -> Output:
-        found: list[Output] = []
+        read: list[versions.Found] = []
+        opened: list[Output] = []
         refused: list[Output] = []
         for secret_id in secret_ids:
             try:
-                found.append(self._read_one(call, secret_id))
+                found = self._find(call, secret_id)
+                opened.append(self._values.open(found))
+                read.append(found)
             except ServiceError as error:
                 refused.append(_refusal(secret_id, error))
-        return {"SecretValues": found, "Errors": refused}
+        self._values.note_accesses(read, call.received_at)
+        return {"SecretValues": opened, "Errors": refused}
 
-    def _read_one(self, call: AuthorisedCall, secret_id: str) -> Output:
+    def _find(self, call: AuthorisedCall, secret_id: str) -> versions.Found:
         resource = self._resources.find(call, secret_id)
         require(self._authority, call, _GET, resource)
-        return self._values.read(call, secret_id, resource.arn)
+        return self._values.find(call, secret_id, resource.arn)
 
 
 def _refusal(secret_id: str, error: ServiceError) -> dict[str, Any]:

@@ -42,7 +42,9 @@ class Catalogue:
             is_new = stored is None or stored.current_moved
             if regions and is_new:
                 replicas.replicate(connection, call, secret, regions)
-            status = replicas.status_after(connection, secret, regions if is_new else ())
+            # Whoever repeats a request and may not describe the secret learns of no replicas.
+            made = regions if is_new else ()
+            status = replicas.status_after(connection, secret, made) if regions else None
         return {
             "ARN": secret.arn,
             "Name": secret.name,

@@ -8,6 +8,7 @@ from keyturn.api.secretsmanager import (
     policy_faults,
     replica_faults,
     rotation_faults,
+    token_texts,
 )
 from keyturn.keys.envelope import DecryptionError
 from keyturn.model.errors import ServiceError
@@ -31,9 +32,6 @@ _VALIDATION = "ValidationException"
 _INVALID_NAME = (
     "Invalid name. Must be a valid name containing alphanumeric characters, or any of the "
     "following: -/_+=.@!"
-)
-_NO_CLIENT_REQUEST_TOKEN = (
-    "You must provide a ClientRequestToken value. We recommend a UUID-type value."
 )
 _DELETED = "You can't perform this operation on the secret because it was marked for deletion."
 _NAME_DELETED = (
@@ -59,7 +57,7 @@ _PLAIN: dict[type[ServiceError], tuple[str, str]] = {
     ),
     refusals.ScheduledForDeletionError: (_REQUEST, _DELETED),
     refusals.NameScheduledForDeletionError: (_REQUEST, _NAME_DELETED),
-    refusals.TokenMissingError: (_REQUEST, _NO_CLIENT_REQUEST_TOKEN),
+    refusals.TokenMissingError: (_REQUEST, token_texts.NO_TOKEN),
     refusals.ValueMissingError: (
         _REQUEST,
         "You must provide either SecretString or SecretBinary.",
@@ -165,10 +163,7 @@ def _with_names(error: ServiceError) -> Fault | None:
 def _exists_text(error: refusals.NameTakenError | refusals.TokenReusedError) -> str:
     if isinstance(error, refusals.NameTakenError):
         return f"The operation failed because the secret {error.name} already exists."
-    return (
-        f"You can't use ClientRequestToken {error.token} because that value is already in use for "
-        f"a version of secret {error.arn}."
-    )
+    return token_texts.in_use(error.token, error.arn)
 
 
 def _value_not_found(which: str) -> Fault:

@@ -2,10 +2,10 @@
 
 * A page is found in two steps, in one snapshot: outlines are looked at in the order asked for,
   then the secrets of those that match are read whole.
-* At most ``LIST_SECRETS_LOOKED_AT_MAX`` secrets are looked at for a page. If that is too few to
-  fill it, it comes as it is, with a NextToken that goes on from there. AWS: "This can occur even
-  when the response includes no values at all, such as when you ask for a filtered view of a long
-  list."
+* At most ``LIST_SECRETS_LOOKED_AT_MAX`` secrets are looked at for a page, and fewer once that has
+  taken ``STEPS_PER_PAGE_MAX`` steps. If they are too few to fill it, it comes as it is, with a
+  NextToken that goes on from there. AWS: "This can occur even when the response includes no values
+  at all, such as when you ask for a filtered view of a long list."
 * A NextToken is sealed, and holds the place of the last secret looked at, so what comes or goes
   between two pages neither repeats nor hides any other. It is good for the same listing, account,
   region, filters and order only, in any process and after any restart.
@@ -85,8 +85,10 @@ class Listing:
         scope = _scope(call, listing, order)
         with_deleted = call.params.get("IncludePlannedDeletion", False)
 
-        def is_wanted(outline: Outline) -> bool:
-            return (with_deleted or not outline.is_deleted) and filters.matches(wanted, outline)
+        def look_at(outline: Outline) -> filters.Look:
+            if outline.is_deleted and not with_deleted:
+                return filters.Look(is_wanted=False)
+            return filters.look(wanted, outline)
 
         walk = secret_listing.Walk(
             account=call.account,
@@ -97,7 +99,11 @@ class Listing:
         )
         with closing(secret_listing.outlines(connection, walk)) as outlines:
             taken = filters.take(
-                outlines, is_wanted, most=most, looked_at_max=LIST_SECRETS_LOOKED_AT_MAX
+                outlines,
+                look_at,
+                most=most,
+                looked_at_max=LIST_SECRETS_LOOKED_AT_MAX,
+                steps_max=filters.STEPS_PER_PAGE_MAX,
             )
         secrets = rows.find_by_ids(connection, [each.position.secret_id for each in taken.found])
         return ListedPage(secrets, self._token(taken.more_after, scope))

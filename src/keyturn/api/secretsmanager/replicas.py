@@ -18,7 +18,7 @@ from keyturn.model.replica import Replica
 from keyturn.model.secret import Secret
 from keyturn.secrets import cross_account, encryption_key, ownership, replication
 from keyturn.secrets.refusals import SecretNotFoundError
-from keyturn.store import secrets as rows
+from keyturn.store import replicas as replica_rows, secrets as rows
 from keyturn.store.database import Connection, Database
 
 _DEFAULT_KEY = "alias/aws/secretsmanager"
@@ -143,25 +143,30 @@ def status_after(
 ) -> list[Output]:
     """Return how a secret's replicas fare, those just asked for as AWS tells them."""
     under_way = {new.region for new in asked}
+    known = replica_rows.of_primary(connection, secret.id)
     return [
         {**members, "Status": _JUST_ASKED_FOR, "StatusMessage": None}
         if members["Region"] in under_way
         else members
-        for members in _status_of(connection, secret)
+        for members in _status_of(connection, secret, known)
     ]
 
 
 def members_of(connection: Connection, secret: Secret) -> Output:
     """Return what DescribeSecret says of replication; None is left out."""
-    linked = cross_account.in_accounts(connection, secret)
+    known = replica_rows.of_primary(connection, secret.id)
+    linked = cross_account.among(known, secret)
     return {
-        "ReplicationStatus": _status_of(connection, secret) or None,
+        "ReplicationStatus": _status_of(connection, secret, known) or None,
         "CrossAccountPrimary": _primary_members(secret),
         "CrossAccountReplicas": [_account_members(replica) for replica in linked] or None,
     }
 
 
-def _status_of(connection: Connection, secret: Secret) -> list[Output]:
+def _status_of(connection: Connection, secret: Secret, known: Sequence[Replica]) -> list[Output]:
+    in_regions = replication.among(known, secret)
+    if not in_regions:
+        return []
     made = {found.arn: found for found in rows.region_replicas_of(connection, secret.id)}
     return [
         {
@@ -173,7 +178,7 @@ def _status_of(connection: Connection, secret: Secret) -> list[Output]:
             if replica.arn in made
             else None,
         }
-        for replica in replication.in_regions(connection, secret)
+        for replica in in_regions
     ]
 
 

@@ -1,5 +1,7 @@
 """What a decision about a secret is about: its ARN, its policy, and its condition keys."""
 
+from itertools import chain
+from sys import getsizeof
 from typing import Final
 
 from keyturn.api.calls import AuthenticatedCall
@@ -11,7 +13,10 @@ from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.store.database import Database
 from keyturn.store.read_cache import ReadCache
 
-RESOURCES_CACHED_MAX: Final = 10_000
+#: A process's; about 12,000 secrets without long policies or many tags.
+RESOURCES_CACHED_BYTES_MAX: Final = 16_777_216
+
+_BYTES_BESIDES: Final = 700
 
 
 class SecretResources:
@@ -20,7 +25,7 @@ class SecretResources:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: ReadCache[tuple[str, str, str], Resource] = ReadCache(
-            database, RESOURCES_CACHED_MAX
+            database, RESOURCES_CACHED_BYTES_MAX, _bytes_of
         )
 
     def named(self, call: AuthenticatedCall) -> Resource:
@@ -57,6 +62,12 @@ def resource_of(secret: Secret, *, shown: str | None = None) -> Resource:
     """
     keys = condition_keys.of_secret(secret)
     return Resource(secret.arn, secret.policy_in_force, keys, shown)
+
+
+def _bytes_of(resource: Resource) -> int:
+    """Return about how many bytes of memory a resource takes."""
+    texts = (resource.arn, resource.policy, resource.shown, *resource.context)
+    return _BYTES_BESIDES + sum(map(getsizeof, chain(texts, *resource.context.values())))
 
 
 def no_secret(_call: AuthenticatedCall) -> Resource:

@@ -3,7 +3,9 @@
 AWS: API reference, GetSecretValue, PutSecretValue, UpdateSecret, UpdateSecretVersionStage.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from sys import getsizeof
 from typing import Final
 
 from keyturn.api.calls import AuthorisedCall
@@ -16,15 +18,20 @@ from keyturn.api.secretsmanager.found import (
     with_own_values,
 )
 from keyturn.api.secretsmanager.request import optional_value, required_token, required_value
+from keyturn.api.secretsmanager.rotation_writes import require_writer
 from keyturn.keys.keyring import Keyring
 from keyturn.model.secret import Secret, SecretValue
-from keyturn.rotation import plan
+from keyturn.rotation import abandon, plan
+from keyturn.rotation.writers import Change
 from keyturn.secrets import encryption_key, lookup, versions
 from keyturn.store import secret_versions as version_rows
 from keyturn.store.database import Connection, Database
 from keyturn.store.read_cache import ReadCache
 
-VERSIONS_CACHED_MAX: Final = 10_000
+#: A process's; about 30,000 versions of ordinary length.
+VERSIONS_CACHED_BYTES_MAX: Final = 67_108_864
+
+_BYTES_BESIDES: Final = 1_500
 
 
 class Values:
@@ -35,14 +42,19 @@ class Values:
         self._keyring = keyring
         # Versions are kept sealed: each read opens its own.
         self._found: ReadCache[tuple[str | None, ...], versions.Found] = ReadCache(
-            database, VERSIONS_CACHED_MAX
+            database, VERSIONS_CACHED_BYTES_MAX, _bytes_of
         )
 
     def get_secret_value(self, call: AuthorisedCall) -> Output:
-        return self.read(call, call.params["SecretId"], call.resource_arn)
+        found = self.find(call, call.params["SecretId"], call.resource_arn)
+        answer = self.open(found)
+        self.note_accesses([found], call.received_at)
+        return answer
 
-    def read(self, call: AuthorisedCall, secret_id: str, decided_arn: str | None) -> Output:
-        """Return a value; the call's ``VersionId`` and ``VersionStage`` say which.
+    def find(
+        self, call: AuthorisedCall, secret_id: str, decided_arn: str | None
+    ) -> versions.Found:
+        """Return the version that the call's ``VersionId`` and ``VersionStage`` name.
 
         Args:
             decided_arn: the secret that the caller may read.
@@ -50,8 +62,11 @@ class Values:
         found = self._find(call, secret_id)
         require_decided(found.secret, decided_arn)
         encryption_key.require_reach(found.secret, call.account)
+        return found
+
+    def open(self, found: versions.Found) -> Output:
+        """Return a version with its value, as GetSecretValue does."""
         value = versions.open_value(self._keyring, found.secret, found.version)
-        self._note_access(found, call.received_at)
         return {
             "ARN": found.secret.arn,
             "Name": found.secret.name,
@@ -61,6 +76,20 @@ class Values:
             "CreatedDate": found.version.created_at,
         }
 
+    def note_accesses(self, read: Sequence[versions.Found], now: datetime) -> None:
+        """Note that these versions were read, in one write, and in none if it is noted already."""
+        # AWS keeps the day, not the moment; so a value that is read all day is noted once.
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        unnoted = [found for found in read if not _is_noted(found, day)]
+        if not unnoted:
+            return
+        # A read doesn't fail, nor wait for long writes, for its date: the next one notes it.
+        with self._database.write_if_free() as connection:
+            if connection is None:
+                return
+            for found in unnoted:
+                version_rows.mark_accessed(connection, found.secret, found.version.version_id, day)
+
     def put_secret_value(self, call: AuthorisedCall) -> Output:
         new = versions.NewVersion(
             token=required_token(call.params),
@@ -69,6 +98,8 @@ class Values:
         )
         with self._database.write() as connection:
             secret = to_be_written(connection, call)
+            change = Change.storing(new.token, new.stages)
+            require_writer(connection, self._keyring, secret, call, change)
             stored = self._stored(connection, secret, new, call.received_at)
         return {
             "ARN": secret.arn,
@@ -83,6 +114,8 @@ class Values:
         with self._database.write() as connection:
             secret = alive(connection, call)
             update.require_changeable(secret, call)
+            if value is not None:
+                require_writer(connection, self._keyring, secret, call, Change.storing(token))
             update.save_members(connection, secret, call)
             if value is None:
                 return {"ARN": secret.arn, "Name": secret.name}
@@ -94,6 +127,8 @@ class Values:
         params = call.params
         with self._database.write() as connection:
             secret = with_own_values(connection, call)
+            change = Change.moving(params["VersionStage"], params.get("MoveToVersionId"))
+            require_writer(connection, self._keyring, secret, call, change)
             moved = versions.move_stage(
                 connection,
                 secret,
@@ -103,7 +138,7 @@ class Values:
                 now=call.received_at,
             )
             if moved:
-                plan.plan_next(connection, secret.id, call.received_at, has_rotated=True)
+                _note_new_current(connection, secret, call.received_at)
         return {"ARN": secret.arn, "Name": secret.name}
 
     def _stored(
@@ -115,8 +150,7 @@ class Values:
     ) -> versions.Stored:
         stored = versions.store_value(connection, self._keyring, secret, new, now)
         if stored.current_moved:
-            # AWS: a new AWSCURRENT by hand counts as a rotation for NextRotationDate.
-            plan.plan_next(connection, secret.id, now, has_rotated=True)
+            _note_new_current(connection, secret, now)
         return stored
 
     def _find(self, call: AuthorisedCall, secret_id: str) -> versions.Found:
@@ -134,19 +168,26 @@ class Values:
                 stage=call.params.get("VersionStage"),
             )
 
-    def _note_access(self, found: versions.Found, now: datetime) -> None:
-        # AWS keeps the day, not the moment; so a value that is read all day is noted once.
-        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        is_version_noted = (
-            found.secret.shows_another_accounts_values or found.version.last_accessed_at == day
-        )
-        if is_version_noted and found.secret.last_accessed_at == day:
-            return
-        # A read doesn't fail, nor wait for long writes, for its date: the next one notes it.
-        with self._database.write_if_free() as connection:
-            if connection is None:
-                return
-            version_rows.mark_accessed(connection, found.secret, found.version.version_id, day)
+
+def _is_noted(found: versions.Found, day: datetime) -> bool:
+    secret, version = found.secret, found.version
+    is_version_noted = secret.shows_another_accounts_values or version.last_accessed_at == day
+    return is_version_noted and secret.last_accessed_at == day
+
+
+def _bytes_of(found: versions.Found) -> int:
+    """Return about how many bytes of memory a version takes, with its secret."""
+    secret = found.secret
+    tags = secret.tags or {}
+    texts = (secret.description, secret.resource_policy, secret.policy_in_force, *tags)
+    return _BYTES_BESIDES + sum(map(getsizeof, (found.version.sealed, *texts, *tags.values())))
+
+
+def _note_new_current(connection: Connection, secret: Secret, now: datetime) -> None:
+    # AWS: a new AWSCURRENT by hand counts as a rotation for NextRotationDate, and abandons the one
+    # under way, unless that is whose function set it.
+    abandon.if_pointless(connection, secret, now)
+    plan.note_valid_rotation(connection, secret.id, now)
 
 
 def value_members(value: SecretValue) -> Output:

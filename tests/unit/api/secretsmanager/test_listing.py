@@ -1,7 +1,8 @@
 """The search behind ListSecrets and BatchGetSecretValue, on a store of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from keyturn.api.secretsmanager.listing import ListedPage, Listing
 from keyturn.api.secretsmanager.pages import NextTokenError
 from keyturn.iam.principal import Principal
 from keyturn.keys.keyring import Keyring
-from keyturn.model.limits import LIST_SECRETS_LOOKED_AT_MAX
+from keyturn.model.limits import LIST_PAGE_MAX, LIST_SECRETS_LOOKED_AT_MAX
+from keyturn.model.listing import Outline, Position
 from keyturn.model.plaintext import Plaintext
+from keyturn.secrets.listing import STEPS_PER_PAGE_MAX, look, parse
 from keyturn.store.database import Database
+from support.hardest_search import hardest_filters, long_members
 from support.secret_rows import insert_secrets
 from support.store import make_database
 
@@ -53,6 +57,17 @@ def fill(database: Database, *names: str, **columns: object) -> None:
 
 def names(page: ListedPage) -> list[str]:
     return [secret.name for secret in page.secrets]
+
+
+def pages(listing: Listing, filters: list[dict[str, Any]]) -> Iterator[list[str]]:
+    """Yield the names of each page, as large as a page may be."""
+    params: dict[str, Any] = {"Filters": filters}
+    while True:
+        page = listing.page(call(**params), listing="ListSecrets", most=LIST_PAGE_MAX)
+        yield names(page)
+        if page.next_token is None:
+            return
+        params["NextToken"] = page.next_token
 
 
 def by_name(*values: str) -> list[Mapping[str, Any]]:
@@ -108,6 +123,23 @@ def test_secrets_that_are_scheduled_for_deletion_count_as_looked_at(
     second = listing.page(call(NextToken=first.next_token), listing="ListSecrets", most=10)
 
     assert (names(first), names(second)) == ([], ["alive"])
+
+
+def test_search_that_is_much_work_comes_in_short_pages_that_hold_everything(
+    database: Database, listing: Listing
+) -> None:
+    members = long_members()
+    made = [f"s{number:02}" for number in range(50)]
+    fill(database, *made, **{**members, "tags": json.dumps(members["tags"])})
+    filters = hardest_filters()
+    outline = Outline(position=Position(0, 1), name=made[0], **members)
+    steps = look(parse(filters), outline).steps
+
+    found = list(pages(listing, filters))
+
+    assert [name for page in found for name in page] == made
+    assert len(found) > 1
+    assert all((len(page) - 1) * steps < STEPS_PER_PAGE_MAX for page in found)
 
 
 @pytest.mark.parametrize(
