@@ -97,8 +97,9 @@ def main(store: Path) -> None:
     job = RotationJob(database, KEYRING, runner, clock, wake)
     thread = threading.Thread(target=job.run)
     thread.start()
+    pause = threading.Event()
     while not _is_idle(database, clock.now()):
-        wake.wait(_LOOK_SECONDS)
+        pause.wait(_LOOK_SECONDS)
     job.stop(1)
     thread.join()
     sys.stdout.writelines(f"{arn} {step}\n" for arn, step in function.calls)
