@@ -231,7 +231,7 @@ class Simulation:
             automatically_after_days=None, schedule_expression=expression, duration=None
         )
 
-    def rotate(self, *, is_immediate: bool = True) -> str:
+    def rotate(self, *, token: str = TOKEN, is_immediate: bool = True) -> str:
         """Call RotateSecret."""
         with self.plain.write() as connection:
             return requests.rotate(
@@ -240,7 +240,7 @@ class Simulation:
                 self.gate,
                 self.secret(connection),
                 requests.RotateRequest(
-                    token=TOKEN,
+                    token=token,
                     lambda_arn=FUNCTION,
                     rules=self.rules,
                     is_immediate=is_immediate,
