@@ -45,6 +45,7 @@ RETRIED_FOR: Final = timedelta(hours=24)
 PAUSE_MINUTES_MAX: Final = 30
 #: A pause is this much longer at most, at random.
 JITTER: Final = 0.25
+WAIT_FOR_RESTORE: Final = timedelta(minutes=30)
 
 Answer = Mapping[str, object]
 
@@ -141,8 +142,11 @@ class LabelModel:
         if self.running is None or self.running.due_at > now:
             return False
         rotation = self.running
-        is_too_late = now >= rotation.retried_until and not rotation.has_changed_target
-        if not self._end_if_pointless(rotation) and is_too_late:
+        if self._end_if_pointless(rotation):
+            return True
+        if self.is_deleted:
+            self._wait_for_restore(rotation, now)
+        elif now >= rotation.retried_until and not rotation.has_changed_target:
             self._end(rotation, "failed")
         return True
 
@@ -157,18 +161,23 @@ class LabelModel:
         """Note how a step ended, unless the rotation was closed while the step ran."""
         if self.running is not rotation or self._end_if_pointless(rotation):
             return
-        if has_succeeded and rotation.steps.pop(0) == "setSecret":
+        # Nobody can tell whether a setSecret that failed had done its work.
+        if rotation.steps[0] == "setSecret":
             rotation.has_changed_target = True
+        if has_succeeded:
+            del rotation.steps[0]
         is_over = not rotation.steps and self._has_reached_its_end(rotation)
         if is_over:
             self._complete(rotation)
         elif not has_succeeded or not rotation.steps:
             self._end_attempt(rotation, now)
+        elif self.is_deleted:
+            self._wait_for_restore(rotation, now)
 
     def is_pointless(self, rotation: Rotation) -> bool:
-        """Return whether the secret is gone, or somebody set another value meanwhile."""
+        """Return whether somebody set another value meanwhile."""
         current = self.labels.get(CURRENT)
-        if self.is_deleted or current not in (rotation.current_before, rotation.token):
+        if current not in (rotation.current_before, rotation.token):
             return True
         return rotation.token not in (self.labels.get(PENDING), current)
 
@@ -275,6 +284,8 @@ class LabelModel:
         if cancelled is None:
             return {}
         self.endings.append("cancelled")
+        if cancelled.is_test:
+            self._withdraw(cancelled)
         return {"VersionId": cancelled.token}
 
     def _is_incomplete(self) -> bool:
@@ -291,6 +302,10 @@ class LabelModel:
         self._drop_pending(rotation)
         self._end(rotation, "abandoned")
         return True
+
+    def _wait_for_restore(self, rotation: Rotation, now: datetime) -> None:
+        rotation.pause = timedelta(0)
+        rotation.due_at = now + WAIT_FOR_RESTORE
 
     def _end_attempt(self, rotation: Rotation, now: datetime) -> None:
         # A function that does nothing needs a person: there is no hurry.
@@ -314,10 +329,13 @@ class LabelModel:
         self.running = None
         self.endings.append(f"test {how}" if rotation.is_test else how)
         if rotation.is_test:
-            self._drop_pending(rotation)
-            # Whoever labelled the version meanwhile wants to keep it.
-            if rotation.token not in self.labels.values():
-                del self.versions[rotation.token]
+            self._withdraw(rotation)
+
+    def _withdraw(self, rotation: Rotation) -> None:
+        self._drop_pending(rotation)
+        # Whoever labelled the version meanwhile wants to keep it.
+        if rotation.token not in self.labels.values():
+            del self.versions[rotation.token]
 
     def _drop_pending(self, rotation: Rotation) -> None:
         if self.labels.get(PENDING) == rotation.token:

@@ -58,6 +58,11 @@ class CrashingDatabase:
         self.crashes_before_commit = False
         self.commits = 0
         self.is_off = False
+        self._writes_refused = 0
+
+    def refuse_writes(self, count: int) -> None:
+        """Let the next writes fail, as those to a full disk do."""
+        self._writes_refused = count
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -68,6 +73,9 @@ class CrashingDatabase:
     def write(self) -> Iterator[Connection]:
         if self.is_off:
             raise PowerCutError
+        if self._writes_refused:
+            self._writes_refused -= 1
+            raise OSError("the disk is full")
         self.commits += 1
         crashes = self.crash_at is not None and self.commits == self.crash_at
         with self._database.write() as connection:
@@ -119,6 +127,7 @@ class Script:
     refuses: int = 0
     events: list[dict[str, str]] = field(default_factory=list)
     before_step: Callable[[Step], None] = lambda _step: None
+    after_step: Callable[[Step], None] = lambda _step: None
     moves_current: bool = True
 
     def invoke(self, function_arn: str, payload: bytes) -> Invocation:
@@ -129,7 +138,7 @@ class Script:
         self.before_step(step)
         if self.failures.get(step, 0) > 0:
             self.failures[step] -= 1
-            return _failed("Refused")
+            return _failed("StatementFailedError")
         if self.cuts_power == (len(self.events), False):
             self.cut_power()
         planned = self.stumbles.get(step)
@@ -139,6 +148,7 @@ class Script:
             error_type = getattr(self, f"_{step.name.lower()}")(event)
         if self.cuts_power == (len(self.events), True):
             self.cut_power()
+        self.after_step(step)
         if stumble is not None:
             return _failed(stumble.error_type)
         return _failed(error_type) if error_type else _invocation(None, None)

@@ -17,8 +17,14 @@ from rotation.simulator import FIRST, NOW, TOKEN, PowerCutError, Simulation, Stu
 
 STEPS = list(Step)
 # Every way in which a step can fail: before its work or after it, for each kind of remedy.
-ERRORS = ["Refused", "Sandbox.Timedout", "MissingKeyError"]
-STUMBLES = [Stumble(error, is_after=is_after) for error in ERRORS for is_after in (False, True)]
+# That a function says to have failed before its work, it did.
+STUMBLES = [
+    *(
+        Stumble(error, is_after=True)
+        for error in ("Error", "Sandbox.Timedout", "ConnectionLostError")
+    ),
+    *(Stumble(error) for error in ("Error", "Sandbox.Timedout", "MissingKeyError")),
+]
 # Claim, begin, a record after each of the steps; and once more for the attempt after a failure.
 COMMITS_MAX = 12
 CALLS_MAX = 8

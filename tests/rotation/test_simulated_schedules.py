@@ -182,5 +182,5 @@ def test_an_attempt_whose_time_has_passed_by_a_jump_of_the_clock_waits_for_the_n
     latest = simulation.latest()
     assert latest.state is State.FAILED
     assert latest.failure is not None
-    assert latest.failure.cause is Cause.UNKNOWN
+    assert latest.failure.cause is Cause.STATEMENT_FAILED
     simulation.assert_sound()

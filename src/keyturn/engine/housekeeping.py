@@ -14,7 +14,7 @@ from keyturn.functions.pool import Pool
 from keyturn.model.clock import Clock
 from keyturn.model.limits import EVENT_DAYS_KEPT
 from keyturn.secrets import lifecycle
-from keyturn.store import events, logs, secrets
+from keyturn.store import events, logs, rotation_hosts, secrets
 from keyturn.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -59,6 +59,7 @@ class Housekeeping:
             logs.delete_before(connection, self._clock.now() - LOG_RETENTION, _EVENTS_AT_ONCE)
             oldest_at = self._secrets_clock.now() - timedelta(days=EVENT_DAYS_KEPT)
             events.delete_before(connection, oldest_at, _EVENTS_AT_ONCE)
+            rotation_hosts.forget_before(connection, oldest_at)
 
     def _purge_some(self) -> bool:
         """Return whether there may be more."""

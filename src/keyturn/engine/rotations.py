@@ -5,7 +5,7 @@ runner is done, when the next window opens or the next attempt is due, and every
 case, so that a clock that jumps or a tap that is lost does no harm.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import partial
 import threading
@@ -17,9 +17,9 @@ from keyturn.engine.loop import run_rounds, succeeds
 from keyturn.engine.narrator import Narrator
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
-from keyturn.rotation import due
+from keyturn.rotation import clock_put_back, due
 from keyturn.rotation.run import LEASE, Runner
-from keyturn.store import rotation_claims
+from keyturn.store import events, rotation_claims
 from keyturn.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -47,6 +47,9 @@ class RotationJob:
         self._wake = wake
         self._narrator = Narrator(database)
         self._leases_kept_at = clock.now()
+        # Unless something tells that it was later already, the time is what the clock says.
+        with database.read() as connection:
+            self._latest_at = events.latest_at(connection) or self._leases_kept_at
         self._is_stopping = threading.Event()
         self._threads = ThreadPoolExecutor(ROTATIONS_AT_ONCE, thread_name_prefix="rotation")
         self._running: set[Future[bool]] = set()
@@ -61,12 +64,13 @@ class RotationJob:
         self._runner.stop()
         self._wake.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        return all(_is_done(future, seconds) for future in tuple(self._running))
+        return not wait(tuple(self._running), timeout=seconds).not_done
 
     def _look(self) -> None:
         self._wake.clear()
         self._keep_leases()
         now = self._clock.now()
+        self._heal_if_put_back(now)
         self._begin_due(now)
         self._fill_runners(now)
         self._narrator.tell()
@@ -91,6 +95,13 @@ class RotationJob:
         if abs(now - self._leases_kept_at) >= LEASE / 3:
             self._runner.keep_leases()
             self._leases_kept_at = now
+
+    def _heal_if_put_back(self, now: datetime) -> None:
+        if now < self._latest_at - clock_put_back.TOLERANCE:
+            _log.warning("the clock was put back; waits that it made too long are shortened")
+            with self._database.write() as connection:
+                clock_put_back.heal(connection, now)
+        self._latest_at = now
 
     def _fill_runners(self, now: datetime) -> None:
         self._running = {future for future in self._running if not future.done()}
@@ -117,11 +128,3 @@ class RotationJob:
         if moment is None:
             return _LOOK_EVERY
         return max(min(moment - now, _LOOK_EVERY), timedelta(0))
-
-
-def _is_done(future: "Future[bool]", seconds: float) -> bool:
-    try:
-        future.exception(timeout=seconds)
-    except TimeoutError:
-        return False
-    return True

@@ -59,8 +59,12 @@ class Remedy(Enum):
 class Cause(StrEnum):
     """Why a step failed, as far as can be told; the word that programs may rely on."""
 
-    #: Nothing answers at the target's address.
+    #: Nothing answers at the target's address: no connection was made.
     TARGET_UNREACHABLE = "target_unreachable"
+    #: A connection to the target broke, and what was sent may have been done.
+    CONNECTION_LOST = "connection_lost"
+    #: The target answered with an error of another kind, and changed nothing.
+    STATEMENT_FAILED = "statement_failed"
     #: TLS to the target isn't there, or isn't to be trusted.
     TLS_REFUSED = "tls_refused"
     #: The target answers, and doesn't let the user in.
@@ -110,6 +114,8 @@ _REMEDIES: Final = {
         (
             Cause.TLS_REFUSED,
             Cause.LOGIN_REFUSED,
+            # Logins that are refused again and again lock an account.
+            Cause.LOGIN_FAILED,
             Cause.RIGHT_MISSING,
             Cause.TARGET_READ_ONLY,
             Cause.SECRET_UNUSABLE,

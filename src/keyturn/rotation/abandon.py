@@ -1,4 +1,4 @@
-"""A rotation that somebody made pointless: by setting another value, or by deleting the secret.
+"""A rotation that somebody made pointless by setting another value.
 
 AWS: RotationAbandoned takes AWSPENDING away, so that the next rotation can begin.
 https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
@@ -24,8 +24,7 @@ def if_pointless(connection: Connection, secret: Secret, now: datetime) -> None:
 def is_pointless(connection: Connection, secret: Secret, rotation: Rotation) -> bool:
     """Return whether the rotation's value must not be promoted any more."""
     stages = version_rows.stages_of(connection, secret.id)
-    is_overtaken = is_abandoned(stages, rotation.token, started_from=rotation.started_from)
-    return secret.deleted_at is not None or is_overtaken
+    return is_abandoned(stages, rotation.token, started_from=rotation.started_from)
 
 
 def abandon(connection: Connection, secret: Secret, rotation: Rotation, now: datetime) -> None:

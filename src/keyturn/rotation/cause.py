@@ -23,6 +23,8 @@ _BY_TYPE: Final = {
     "WrongEngineError": Cause.SECRET_UNUSABLE,
     "DifferentTargetError": Cause.SECRET_UNUSABLE,
     "UnreachableError": Cause.TARGET_UNREACHABLE,
+    "ConnectionLostError": Cause.CONNECTION_LOST,
+    "StatementFailedError": Cause.STATEMENT_FAILED,
     "EncryptionError": Cause.TLS_REFUSED,
     "LoginRefusedError": Cause.LOGIN_REFUSED,
     "PasswordNotAskedError": Cause.LOGIN_REFUSED,
@@ -34,7 +36,9 @@ _BY_TYPE: Final = {
     "Runtime.HandlerNotFound": Cause.FUNCTION_BROKEN,
     "Runtime.MalformedHandlerName": Cause.FUNCTION_BROKEN,
     "Runtime.UserCodeSyntaxError": Cause.FUNCTION_BROKEN,
+    "Runtime.MarshalError": Cause.FUNCTION_BROKEN,
     "Runtime.InvalidEntrypoint": Cause.FUNCTION_BROKEN,
+    # The handler had finished, so this says nothing of what it did.
     "Function.ResponseSizeTooLarge": Cause.FUNCTION_BROKEN,
     "Runtime.ExitError": Cause.FUNCTION_CRASHED,
     "Runtime.OutOfMemory": Cause.FUNCTION_CRASHED,
@@ -45,6 +49,10 @@ _BY_TYPE: Final = {
     "ConnectTimeoutError": Cause.API_UNREACHABLE,
     "AccessDeniedException": Cause.ACCESS_DENIED,
 }
+
+# A driver says it in a few lines. What a function says may be as long as its answer, and to look
+# through all of it would hold up every other rotation.
+LETTERS_READ_MAX: Final = 8192
 
 # The first that is found counts, so what a server says of the password comes before what it says
 # of the login.
@@ -77,7 +85,11 @@ _BY_TEXT: Final = tuple(
         # How we word that a function may not do so: see ``writers``.
         (
             Cause.FUNCTION_BROKEN,
-            (r"a rotation function can't make", r"you can't use the lambda function"),
+            (
+                r"a rotation function can't (make|move)",
+                r"its rotation function can make no version AWSCURRENT",
+                r"you can't use the lambda function",
+            ),
         ),
         # The next three are how AWS's published rotation functions word it.
         (
@@ -94,7 +106,12 @@ _BY_TEXT: Final = tuple(
             Cause.LOGIN_REFUSED,
             (
                 r"(password )?authentication failed",
-                r"\b1045\b",
+                r"\(1045,",
+                # Locked: another try would only keep it so.
+                r"account (is|was) locked",
+                r"locked out",
+                r"ORA-28000",
+                r"\(3118,",
                 r"access denied for user",
                 r"ORA-01017",
                 r"no pg_hba\.conf entry",
@@ -107,7 +124,13 @@ _BY_TEXT: Final = tuple(
         ),
         (
             Cause.RIGHT_MISSING,
-            (r"permission denied", r"must be owner", r"\b1227\b", r"ORA-01031", r"NOPERM"),
+            (
+                r"permission denied(?!: ['\"]?/)",
+                r"must be owner",
+                r"\(1227,",
+                r"ORA-01031",
+                r"NOPERM",
+            ),
         ),
         (
             Cause.TARGET_READ_ONLY,
@@ -116,15 +139,25 @@ _BY_TEXT: Final = tuple(
         (
             Cause.TARGET_UNREACHABLE,
             (
-                r"connection (refused|timed out|reset)",
+                r"connection (refused|timed out)",
                 r"no route to host",
                 r"timeout expired",
                 r"could not (connect to|translate host)",
                 r"name or service not known",
-                r"\b2003\b.*connect",
-                r"server closed the connection",
+                r"\(2003,",
                 r"the database system is (starting|shutting)",
                 r"ORA-125(14|41)",
+            ),
+        ),
+        (
+            Cause.CONNECTION_LOST,
+            (
+                r"server closed the connection",
+                r"connection (was )?(reset|lost|aborted|closed|broken)",
+                r"lost connection",
+                r"server has gone away",
+                r"broken pipe",
+                r"ORA-03113",
             ),
         ),
         # A runtime that isn't AWS's own says it in its message alone.
@@ -138,4 +171,5 @@ def cause_of(error_type: str, message: str) -> Cause:
     known = _BY_TYPE.get(error_type)
     if known is not None:
         return known
-    return next((cause for cause, text in _BY_TEXT if text.search(message)), Cause.UNKNOWN)
+    beginning = message[:LETTERS_READ_MAX]
+    return next((cause for cause, text in _BY_TEXT if text.search(beginning)), Cause.UNKNOWN)

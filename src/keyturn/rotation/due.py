@@ -4,17 +4,15 @@ A window that passed while nothing ran here, because the server was down, isn't 
 the schedule: the rotation moves to the window that is open at this moment, or else to the next.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from keyturn.keys.keyring import Keyring
 from keyturn.model.secret import Secret, Window
-from keyturn.rotation import begin as beginning, plan, schedule
+from keyturn.rotation import abandon, begin as beginning, plan, schedule
 from keyturn.store import rotation_claims, rotations, secrets as rows
 from keyturn.store.database import Connection
 from keyturn.store.rotation_claims import Claimant
-
-PAUSE_AFTER_ERROR: Final = timedelta(minutes=5)
 
 
 def secret_ids(connection: Connection, now: datetime, most: int) -> list[int]:
@@ -41,21 +39,26 @@ def begin(connection: Connection, keyring: Keyring, secret_id: int, now: datetim
     """Begin the rotation of a secret whose moment has come, unless that was done meanwhile.
 
     The secret's next window is planned first: if this rotation fails for as long as the window is
-    open, that is when it is tried again. Success plans anew, from the moment of success.
+    open, that is when it is tried again. Success plans anew, from the moment of success. While
+    another rotation is under way, the window waits for it to end.
     """
     secret = rows.find_by_id(connection, secret_id)
     window = None if secret is None else _due_window(secret, now)
     if secret is None or window is None:
         return
-    plan.plan_following(connection, secret, window, now)
+    abandon.if_pointless(connection, secret, now)
     is_missed = schedule.standing(window, now) is schedule.Standing.MISSED
-    if not is_missed and rotations.find_running(connection, secret_id) is None:
+    if not is_missed and rotations.find_running(connection, secret_id) is not None:
+        plan.look_again(connection, secret_id, now)
+        return
+    plan.plan_following(connection, secret, window, now)
+    if not is_missed:
         beginning.due(connection, keyring, secret, window, now)
 
 
 def postpone(connection: Connection, secret_id: int, now: datetime) -> None:
     """Look at a secret again a little later: its rotation couldn't be begun, by our own fault."""
-    rows.save(connection, secret_id, rotates_at=now + PAUSE_AFTER_ERROR)
+    plan.look_again(connection, secret_id, now)
 
 
 #: Asks what there is to claim, and claims nothing.

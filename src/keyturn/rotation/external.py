@@ -13,6 +13,7 @@ from datetime import datetime
 from keyturn.model.errors import ConflictError, InvalidInputError
 from keyturn.model.secret import Secret
 from keyturn.rotation import begin, plan
+from keyturn.rotation.request import cancel_running
 from keyturn.rotation.schedule import RotationRules
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection
@@ -67,5 +68,6 @@ def configure(
         rows.save(connection, secret.id, external_rotation_role_arn=request.role_arn)
     begin.save_rules(connection, secret, request.rules)
     # A function may have rotated the secret on a schedule until now.
+    cancel_running(connection, secret, now)
     rows.save(connection, secret.id, rotation_enabled=False, last_changed_at=now)
     plan.plan_nothing(connection, secret.id)

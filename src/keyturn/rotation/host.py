@@ -1,6 +1,6 @@
 """A circuit breaker for each host that rotations touch: one that is dead doesn't hold up the rest.
 
-After ``rotation_hosts.FAILURES_MAX`` rotations in a row that didn't reach it, nobody tries a host
+After ``rotation_hosts.FAILURES_MAX`` steps in a row that didn't reach it, nobody tries a host
 for a while, which doubles each time; then one rotation at a time tries, and the first that reaches
 it opens the way for all. Rotations that are held up keep their place and their attempts.
 """
@@ -13,11 +13,12 @@ from keyturn.store import rotation_hosts
 from keyturn.store.database import Connection
 
 PAUSE_SECONDS_MIN: Final = 60
-PAUSE_SECONDS_MAX: Final = 1800
 
 #: The steps in which a function talks to the target.
 _TOUCHING: Final = frozenset({Step.SET, Step.TEST})
-_NOT_REACHED: Final = frozenset({Cause.TARGET_UNREACHABLE, Cause.FUNCTION_TIMED_OUT})
+_NOT_REACHED: Final = frozenset(
+    {Cause.TARGET_UNREACHABLE, Cause.CONNECTION_LOST, Cause.FUNCTION_TIMED_OUT}
+)
 # These the target itself has answered with.
 _ANSWERED: Final = frozenset(
     {
@@ -27,6 +28,7 @@ _ANSWERED: Final = frozenset(
         Cause.RIGHT_MISSING,
         Cause.VALUE_REFUSED,
         Cause.TARGET_READ_ONLY,
+        Cause.STATEMENT_FAILED,
     }
 )
 
@@ -49,4 +51,5 @@ def note_outcome(
 def pause_after(failures: int) -> timedelta:
     """Return how long nobody tries a host that wasn't reached so often in a row."""
     doublings = min(max(failures - rotation_hosts.FAILURES_MAX, 0), 16)
-    return timedelta(seconds=min(PAUSE_SECONDS_MIN * 2**doublings, PAUSE_SECONDS_MAX))
+    seconds = min(PAUSE_SECONDS_MIN * 2**doublings, rotation_hosts.PAUSE_SECONDS_MAX)
+    return timedelta(seconds=seconds)

@@ -40,8 +40,26 @@ _STEP_AFTER: Final = {
     Step.TEST: Step.FINISH,
     Step.FINISH: None,
 }
-# From these nobody can tell whether the function did its work before it failed.
-_UNTOLD: Final = frozenset({Cause.FUNCTION_TIMED_OUT, Cause.FUNCTION_CRASHED})
+# Where setSecret fails with one of these, the target has not taken the value. From any other cause
+# nobody can tell whether the function did its work before it failed.
+_SURELY_NOT_SET: Final = frozenset(
+    {
+        Cause.TARGET_UNREACHABLE,
+        Cause.TLS_REFUSED,
+        Cause.LOGIN_REFUSED,
+        Cause.LOGIN_FAILED,
+        Cause.RIGHT_MISSING,
+        Cause.VALUE_REFUSED,
+        Cause.TARGET_READ_ONLY,
+        Cause.STATEMENT_FAILED,
+        Cause.SECRET_UNUSABLE,
+        Cause.NOT_ROTATABLE,
+        Cause.ACCESS_DENIED,
+        Cause.API_UNREACHABLE,
+        Cause.FUNCTION_NOT_INVOCABLE,
+        Cause.FUNCTION_UNAVAILABLE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +153,19 @@ def after_failure(
     if at >= prospects.retry_until:
         at = prospects.now + pause
     following = Position(position.kind, FIRST_STEP[position.kind], position.attempt + 1)
-    if is_refused_value(failure, may_be_set=prospects.may_be_set):
+    if is_refused_value(position.step, failure, may_be_set=prospects.may_be_set):
         return Renew(following, at, failure)
     return Retry(following, at, failure)
 
 
-def is_refused_value(failure: Failure, *, may_be_set: bool) -> bool:
+def is_refused_value(step: Step, failure: Failure, *, may_be_set: bool) -> bool:
     """Return whether the pending value can be thrown away, because the target refuses it.
 
-    A target that may have the value already isn't believed: many refuse one that they have.
+    Only setSecret asks the target. A target that may have the value already isn't believed: many
+    refuse one that they have.
     """
-    return failure.cause.remedy is Remedy.FRESH_VALUE and not may_be_set
+    is_refusal = step is Step.SET and failure.cause.remedy is Remedy.FRESH_VALUE
+    return is_refusal and not may_be_set
 
 
 def backoff(attempt: int, cause: Cause) -> timedelta:
@@ -160,7 +180,7 @@ def may_be_set_after(step: Step, outcome: Outcome, *, may_be_set: bool) -> bool:
     """Return whether the target may have the pending value, now that a step has ended."""
     if step is not Step.SET:
         return may_be_set
-    is_refusal = isinstance(outcome, Failure) and outcome.cause not in _UNTOLD
+    is_refusal = isinstance(outcome, Failure) and outcome.cause in _SURELY_NOT_SET
     return may_be_set or not is_refusal
 
 

@@ -1,12 +1,15 @@
 """When a secret rotates next, written down so that the engine finds it by an index."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from keyturn.model.secret import RotationSettings, Secret, Window
 from keyturn.rotation import schedule
 from keyturn.rotation.moment import moment_in
 from keyturn.store import secrets as rows
 from keyturn.store.database import Connection
+
+LOOK_AGAIN_AFTER: Final = timedelta(minutes=5)
 
 
 def plan_next(
@@ -20,7 +23,7 @@ def plan_next(
 
     Args:
         last_valid_rotation_at: what the schedule counts from; a window that is open then isn't
-            used again. None for a secret that hasn't rotated since rotation was turned on.
+            used again. None for a secret whose value never changed while rotation was on.
     """
     secret = rows.find_by_id(connection, secret_id)
     assert secret is not None
@@ -39,9 +42,35 @@ def note_valid_rotation(connection: Connection, secret_id: int, now: datetime) -
     """
     secret = rows.find_by_id(connection, secret_id)
     assert secret is not None
-    if rules_of(secret.rotation) is not None:
+    is_scheduled = rules_of(secret.rotation) is not None
+    if is_scheduled or secret.last_valid_rotation_at is not None:
         rows.save(connection, secret_id, last_valid_rotation_at=now)
+    if is_scheduled:
         plan_next(connection, secret_id, now, last_valid_rotation_at=now)
+
+
+def plan_after_failure(connection: Connection, secret_id: int, now: datetime) -> None:
+    """Bring the next window forward to where it would be had nothing been tried just now.
+
+    A rotation that was asked for is planned as if it had succeeded. Once it has failed, a secret
+    that is overdue must not wait for another period.
+    """
+    secret = rows.find_by_id(connection, secret_id)
+    assert secret is not None
+    rules = rules_of(secret.rotation)
+    if rules is None or secret.next_window is None:
+        return
+    counted_from = secret.last_valid_rotation_at or secret.created_at
+    window = schedule.next_window(rules, last_valid_rotation_at=counted_from, now=now)
+    if window.opens_at <= now:
+        window = schedule.window_after(rules, window, now=now)
+    if window.opens_at < secret.next_window.opens_at:
+        _save(connection, secret, window, now)
+
+
+def look_again(connection: Connection, secret_id: int, now: datetime) -> None:
+    """Try the secret's window again a little later: its rotation can't begin just now."""
+    rows.save(connection, secret_id, rotates_at=now + LOOK_AGAIN_AFTER)
 
 
 def plan_nothing(connection: Connection, secret_id: int) -> None:
@@ -77,10 +106,12 @@ def rules_of(rotation: RotationSettings | None) -> schedule.RotationRules | None
 
 
 def _save(connection: Connection, secret: Secret, window: Window, now: datetime) -> None:
+    # Or whoever repeats the rules again and again would put the rotation off for ever.
+    is_planned = window == secret.next_window and secret.rotates_at is not None
     rows.save(
         connection,
         secret.id,
         window_opens_at=window.opens_at,
         window_closes_at=window.closes_at,
-        rotates_at=moment_in(window, secret.arn, now=now),
+        rotates_at=secret.rotates_at if is_planned else moment_in(window, secret.arn, now=now),
     )

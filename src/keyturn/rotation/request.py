@@ -16,7 +16,7 @@ from keyturn.model.arn import Arn
 from keyturn.model.errors import ConflictError, InvalidInputError
 from keyturn.model.rotation import Kind, State
 from keyturn.model.secret import Secret
-from keyturn.rotation import begin, plan
+from keyturn.rotation import begin, pending, plan
 from keyturn.rotation.machine import is_abandoned, is_incomplete
 from keyturn.rotation.schedule import RotationRules
 from keyturn.store import rotations, secret_versions as version_rows, secrets as rows
@@ -128,19 +128,28 @@ def rotate(
 def cancel(connection: Connection, secret: Secret, now: datetime) -> str | None:
     """Turn rotation off; return the VersionId of the rotation that was under way, if one was.
 
-    Labels stay as they are: a pending version is left for its owner to inspect.
+    Labels stay as they are: a pending version is left for its owner to inspect. That of a test is
+    removed, as always.
 
     Raises:
         RotationNotConfiguredError: rotation was never configured.
     """
     if secret.rotation is None:
         raise RotationNotConfiguredError
-    running = rotations.find_running(connection, secret.id)
-    if running is not None:
-        rotations.close(connection, running, State.CANCELLED, now=now)
+    token = cancel_running(connection, secret, now)
     rows.save(connection, secret.id, rotation_enabled=False, last_changed_at=now)
     plan.plan_nothing(connection, secret.id)
-    return None if running is None else running.token
+    return token
+
+
+def cancel_running(connection: Connection, secret: Secret, now: datetime) -> str | None:
+    """End the rotation that is under way, and return its VersionId; None if there is none."""
+    running = rotations.find_running(connection, secret.id)
+    if running is None:
+        return None
+    rotations.close(connection, running, State.CANCELLED, now=now)
+    pending.withdraw_test_version(connection, secret, running)
+    return running.token
 
 
 def _is_under_way(connection: Connection, secret: Secret) -> bool:

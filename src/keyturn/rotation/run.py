@@ -23,6 +23,7 @@ import structlog
 
 from keyturn.functions.invocation import Invocation, Invoker
 from keyturn.functions.refusals import FunctionNotFoundError, FunctionUnavailableError
+from keyturn.keys.envelope import DecryptionError
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
 from keyturn.model.rotation import Cause, Failure, Rotation, Step
@@ -50,9 +51,17 @@ _log = structlog.get_logger(__name__)
 #: it prolongs its lease.
 LEASE: Final = timedelta(seconds=60)
 PAUSE_AFTER_ERROR: Final = timedelta(seconds=60)
+#: A secret that is scheduled for deletion may come back, and its target may have the new value:
+#: its rotation waits, and looks so often. It goes with the secret.
+WAIT_FOR_RESTORE: Final = timedelta(minutes=30)
 #: A server has other clients than us, each with a right to its connections.
 ROTATIONS_PER_HOST_MAX: Final = 4
 
+_UNTELLABLE: Final = Failure(
+    Cause.UNKNOWN,
+    "its message can't be shown, since a version of the secret can't be decrypted to take its value "
+    "out: the master key is another than it was, or the store is damaged",
+)
 _JITTERS: Final = 1000
 _CLOSED: Final = Failure(
     Cause.WINDOW_CLOSED,
@@ -146,12 +155,16 @@ class Runner:
         finally:
             # Whatever went wrong here says nothing about the rotation: another try follows soon,
             # and doesn't wait for the lease to end.
-            if not is_done:
-                with self._database.write() as connection:
-                    due_at = self._clock.now() + PAUSE_AFTER_ERROR
-                    rotations.release(connection, rotation, due_at)
-            with self._at_lock:
-                self._at -= {rotation.id}
+            try:
+                if not is_done:
+                    with self._database.write() as connection:
+                        due_at = self._clock.now() + PAUSE_AFTER_ERROR
+                        rotations.release(connection, rotation, due_at)
+                        rotation_claims.let_go(connection, rotation, self._owner)
+            finally:
+                # If even that failed, the lease ends by itself.
+                with self._at_lock:
+                    self._at -= {rotation.id}
 
     def _claim(self) -> Rotation | None:
         now = self._clock.now()
@@ -167,8 +180,11 @@ class Runner:
     def _begin_claimed(self, rotation: Rotation) -> BegunStep | None:
         now = self._clock.now()
         with self._database.write() as connection:
-            secret = transition.secret_in_rotation(connection, rotation, now)
+            secret = self._secret(connection, rotation, now)
             if secret is None:
+                return None
+            if secret.deleted_at is not None:
+                rotations.release(connection, rotation, now + WAIT_FOR_RESTORE)
                 return None
             if begins_too_late(_prospects(rotation, now)):
                 transition.give_up(connection, rotation, secret, rotation.failure or _CLOSED, now)
@@ -198,6 +214,7 @@ class Runner:
         with self._database.write() as connection:
             rotation_steps.end(
                 connection,
+                rotation,
                 ended.begun.step_id,
                 now=now,
                 request_id=ended.request_id,
@@ -205,7 +222,7 @@ class Runner:
             )
             cause = None if failure is None else failure.cause
             host.note_outcome(connection, rotation.target, rotation.step, cause, now)
-            secret = transition.secret_in_rotation(connection, rotation, now)
+            secret = self._secret(connection, rotation, now)
             if secret is None:
                 return None
             prospects = _prospects(rotation, now)
@@ -213,10 +230,20 @@ class Runner:
             position = transition.follow(connection, rotation, secret, move, prospects)
             if position is None:
                 return None
+            if secret.deleted_at is not None:
+                due_at = now + WAIT_FOR_RESTORE
+                rotations.hand_over(connection, rotation, position, due_at=due_at)
+                return None
             if self._is_stopping.is_set():
-                rotations.hand_over(connection, rotation, position, now=now)
+                rotations.hand_over(connection, rotation, position, due_at=now)
                 return None
             return self._begin(connection, replace(rotation, position=position), secret)
+
+    def _secret(self, connection: Connection, rotation: Rotation, now: datetime) -> Secret | None:
+        secret = transition.secret_in_rotation(connection, rotation, now)
+        if secret is None:
+            rotation_claims.let_go(connection, rotation, self._owner)
+        return secret
 
     def _begin(self, connection: Connection, rotation: Rotation, secret: Secret) -> BegunStep:
         # Should we die while the function runs, the target may have the value by then.
@@ -248,12 +275,18 @@ class Runner:
     def _outcome(self, begun: BegunStep, invocation: Invocation) -> Outcome:
         if invocation.function_error is None:
             return Succeeded()
-        with self._database.read() as connection:
-            failure = failure_of(connection, self._keyring, begun.secret, invocation.payload)
+        failure = self._failure(begun.secret, invocation.payload)
         step = begun.rotation.step.value
         return replace(
             failure, reason=f"{begun.lambda_arn} failed during {step}: {failure.reason}"
         )
+
+    def _failure(self, secret: Secret, payload: bytes) -> Failure:
+        try:
+            with self._database.read() as connection:
+                return failure_of(connection, self._keyring, secret, payload)
+        except DecryptionError:
+            return _UNTELLABLE
 
 
 def _not_invoked(begun: BegunStep, cause: Cause, reason: str) -> EndedStep:

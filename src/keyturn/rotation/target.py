@@ -11,15 +11,30 @@ from collections.abc import Mapping
 import json
 from typing import Any, Final
 
+from keyturn.keys.envelope import DecryptionError
 from keyturn.keys.keyring import Keyring
+from keyturn.model.errors import ServiceError
 from keyturn.model.rotation import Target
 from keyturn.model.secret import AWSCURRENT, Secret
-from keyturn.secrets import versions
-from keyturn.store import secret_versions as version_rows, secrets as rows
+from keyturn.secrets import lookup, versions
+from keyturn.store import secret_versions as version_rows
 from keyturn.store.database import Connection
 
 #: AWS's functions for alternating users call the second user so.
 _CLONE: Final = "_clone"
+# What AWS's functions take where the secret names no port.
+_DEFAULT_PORTS: Final = {
+    "postgres": "5432",
+    "aurora-postgresql": "5432",
+    "mysql": "3306",
+    "aurora-mysql": "3306",
+    "mariadb": "3306",
+    "oracle": "1521",
+    "sqlserver": "1433",
+    "mongo": "27017",
+    "redshift": "5439",
+    "db2": "50000",
+}
 
 
 def target_of(connection: Connection, keyring: Keyring, secret: Secret) -> Target:
@@ -27,13 +42,13 @@ def target_of(connection: Connection, keyring: Keyring, secret: Secret) -> Targe
     value = _current_value(connection, keyring, secret)
     host = _text(value, "host")
     if host is None:
-        return Target(admin_id=_admin_id(connection, value))
-    server = (host.lower().rstrip("."), _text(value, "port") or _text(value, "engine") or "")
+        return Target(admin_id=_admin_id(connection, secret, value))
+    server = (host.lower().rstrip("."), _port(value))
     user = _text(value, "username")
     return Target(
         host=keyring.mark("rotation host", *server),
         user=None if user is None else keyring.mark("rotation user", *server, _family(user)),
-        admin_id=_admin_id(connection, value),
+        admin_id=_admin_id(connection, secret, value),
     )
 
 
@@ -44,7 +59,7 @@ def _current_value(connection: Connection, keyring: Keyring, secret: Secret) -> 
         return {}
     try:
         value = json.loads(versions.open_value(keyring, secret, version).plaintext.reveal())
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, DecryptionError):
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -54,11 +69,21 @@ def _text(value: Mapping[str, Any], member: str) -> str | None:
     return str(found) if isinstance(found, str | int) and str(found) else None
 
 
+def _port(value: Mapping[str, Any]) -> str:
+    engine = _text(value, "engine") or ""
+    return _text(value, "port") or _DEFAULT_PORTS.get(engine, engine)
+
+
 def _family(user: str) -> str:
     return user.removesuffix(_CLONE)
 
 
-def _admin_id(connection: Connection, value: Mapping[str, Any]) -> int | None:
-    arn = _text(value, "masterarn")
-    admin = None if arn is None else rows.find_by_arn(connection, arn)
-    return None if admin is None else admin.id
+def _admin_id(connection: Connection, secret: Secret, value: Mapping[str, Any]) -> int | None:
+    admin = _text(value, "masterarn")
+    if admin is None:
+        return None
+    try:
+        return lookup.find(connection, secret.account, secret.region, admin).values_id
+    except ServiceError:
+        # There is none, or none can be called so.
+        return None

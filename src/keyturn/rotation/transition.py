@@ -28,8 +28,8 @@ from keyturn.store.database import Connection
 
 _NOT_MOVED = Failure(
     Cause.LABELS_NOT_MOVED,
-    "all four steps succeeded, but AWSCURRENT isn't on the new version: finishSecret must move it "
-    "with UpdateSecretVersionStage",
+    "all four steps succeeded, but the labels don't say so: finishSecret must move AWSCURRENT to "
+    "the new version with UpdateSecretVersionStage, and AWSPENDING must be there or nowhere",
 )
 
 
@@ -79,9 +79,11 @@ def give_up(
 ) -> None:
     """End a rotation that failed. A value that the target refused isn't tried again."""
     announce.failed(connection, secret, rotation, failure, now)
-    if is_refused_value(failure, may_be_set=rotation.may_be_set):
+    if is_refused_value(rotation.step, failure, may_be_set=rotation.may_be_set):
         pending.take_label_off(connection, secret, rotation)
     _end(connection, rotation, secret, State.FAILED, now, failure)
+    if rotation.kind is Kind.ROTATION:
+        plan.plan_after_failure(connection, secret.id, now)
 
 
 def _finish(

@@ -7,7 +7,8 @@ The rules, which every caller may rely on:
 * That one may make it AWSCURRENT during finishSecret alone: testSecret has accepted the value by
   then. The version of a test of the configuration never becomes AWSCURRENT.
 * That one may make nothing else AWSCURRENT while the rotation is under way but the version that
-  the rotation started from, which is how a function goes back.
+  the rotation started from, which is how a function goes back; and it may make no other version
+  the pending one, as the late call of an earlier rotation would.
 * A rotation is under way from when it is asked for until the engine closes it.
 * Whoever isn't a function may do what policies allow: somebody must be able to take AWSPENDING
   away. A role that a function has taken on isn't a function either, unless it shows the rotation's
@@ -58,6 +59,10 @@ class PromotedTooEarlyError(WriterError):
 
 class PromotionOfTestError(WriterError):
     """The version of a test would be AWSCURRENT; it is removed when the test is over."""
+
+
+class PendingMovedElsewhereError(WriterError):
+    """AWSPENDING would be on a version that isn't the rotation's."""
 
 
 class CurrentMovedElsewhereError(WriterError):
@@ -139,10 +144,13 @@ def require_writer(rotation: Rotation, *, called: str, source: str | None, chang
         OtherFunctionError: only the function that was called may make it.
         PromotedTooEarlyError, PromotionOfTestError, CurrentMovedElsewhereError: that one may not
             make this version AWSCURRENT now.
+        PendingMovedElsewhereError: nor make this one the pending version.
     """
     if source is None:
         return
     if unqualified(source) == unqualified(called):
+        if change.moved.get(AWSPENDING) not in (None, rotation.token):
+            raise PendingMovedElsewhereError(rotation.step)
         _require_tested(rotation, change)
     elif change.touches(rotation.token):
         raise OtherFunctionError(rotation.step, source)

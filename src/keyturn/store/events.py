@@ -75,6 +75,12 @@ def last_number(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.id))).scalar() or 0
 
 
+def latest_at(connection: Connection) -> datetime | None:
+    """Return when the latest event was; None when there is none."""
+    at = connection.execute(select(events.c.at).order_by(events.c.id.desc()).limit(1)).scalar()
+    return None if at is None else from_epoch_ms(at)
+
+
 def delete_before(connection: Connection, at: datetime, most: int) -> int:
     """Delete events older than ``at``, the oldest first; return how many went."""
     oldest = select(events.c.id, events.c.at).order_by(events.c.id).limit(most).subquery()

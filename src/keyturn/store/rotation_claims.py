@@ -7,8 +7,9 @@ The rules, which every caller may rely on:
 * The longest-due rotation comes first, among those that may be claimed.
 * At most ``per_host_max`` rotations that touch one host are held at once; one that has troubles
   (``rotation_hosts``) is left alone for a while, and then tried by one rotation at a time.
-* Two that touch the same user of a host are never held at once, nor one with that of the admin
-  secret which it logs in with.
+* Two of one secret, or that touch the same user of a host, are never held at once, nor one with
+  that of the admin secret which it logs in with. A rotation that was closed while its function ran
+  counts as held until the holder lets go.
 """
 
 from collections import Counter
@@ -104,6 +105,40 @@ def prolong(connection: Connection, owner: str, held: Collection[int], until: da
     )
 
 
+def let_go(connection: Connection, rotation: Rotation, owner: str) -> None:
+    """End an owner's lease of a rotation, also of one that somebody has closed meanwhile."""
+    connection.execute(
+        update(rotations)
+        .where(
+            rotations.c.id == rotation.id,
+            rotations.c.token == rotation.token,
+            rotations.c.lease_owner == owner,
+        )
+        .values(lease_owner=None, lease_until=None)
+    )
+
+
+def heal_after_clock_put_back(
+    connection: Connection, *, now: datetime, due_until: datetime, lease_until: datetime
+) -> None:
+    """Shorten the waits that a clock has made too long that was put back since.
+
+    Args:
+        due_until: no rotation waits longer than until then by itself.
+        lease_until: no lease lasts longer.
+    """
+    too_late = rotations.c.due_at > to_epoch_ms(due_until)
+    connection.execute(
+        update(rotations).where(is_running, too_late).values(due_at=to_epoch_ms(now))
+    )
+    too_long = rotations.c.lease_until > to_epoch_ms(lease_until)
+    connection.execute(
+        update(rotations)
+        .where(rotations.c.lease_owner.is_not(None), too_long)
+        .values(lease_until=to_epoch_ms(lease_until))
+    )
+
+
 def release_leases_of(connection: Connection, owner: str) -> None:
     """End every lease of an owner that is known to be gone."""
     connection.execute(
@@ -119,6 +154,7 @@ def _may_be_claimed(
     now_ms = to_epoch_ms(now)
     held = _held(connection, claimant, now_ms)
     admins = [row.admin_id for row in held if row.admin_id is not None]
+    secrets = [row.secret_id for row in held]
     return [
         is_running,
         rotations.c.due_at <= now_ms,
@@ -126,8 +162,8 @@ def _may_be_claimed(
         rotations.c.id.not_in(list(claimant.at)),
         _none_of(rotations.c.host, _full_hosts(connection, claimant, held, now)),
         _none_of(rotations.c.target_user, [row.target_user for row in held]),
-        rotations.c.secret_id.not_in(admins),
-        _none_of(rotations.c.admin_id, [row.secret_id for row in held]),
+        rotations.c.secret_id.not_in([*secrets, *admins]),
+        _none_of(rotations.c.admin_id, secrets),
     ]
 
 
@@ -152,8 +188,8 @@ def _full_hosts(
 ) -> list[str]:
     counts = Counter(row.host for row in held if row.host is not None)
     full = {host for host, count in counts.items() if count >= claimant.per_host_max}
-    for host, blocked_until in rotation_hosts.troubled(connection):
-        if blocked_until > now or counts[host]:
+    for host, is_blocked in rotation_hosts.troubled(connection, now).items():
+        if is_blocked or counts[host]:
             full.add(host)
     return sorted(full)
 

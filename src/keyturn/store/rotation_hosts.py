@@ -1,6 +1,6 @@
 """Hosts that rotations failed to reach, as rows. A host that is well has none."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import (
@@ -22,6 +22,8 @@ from keyturn.store.metadata import metadata
 
 #: The host is left alone from so many failures in a row on.
 FAILURES_MAX: Final = 3
+#: No host is left alone for longer at once. Who waits longer has met a clock that was put back.
+PAUSE_SECONDS_MAX: Final = 1800
 
 hosts = Table(
     "rotation_hosts",
@@ -56,17 +58,24 @@ def note_success(connection: Connection, host: str) -> None:
     connection.execute(delete(hosts).where(hosts.c.host == host))
 
 
-def troubled(connection: Connection) -> list[tuple[str, datetime]]:
-    """Return the hosts that must be gone easy on, and until when nobody may try them."""
+def troubled(connection: Connection, now: datetime) -> dict[str, bool]:
+    """Return the hosts that must be gone easy on, each with whether nobody may try it now."""
     rows = connection.execute(select(hosts.c.host, hosts.c.blocked_until).where(_is_troubled))
-    return [(row.host, from_epoch_ms(row.blocked_until)) for row in rows]
+    latest = now + timedelta(seconds=PAUSE_SECONDS_MAX)
+    return {row.host: now < from_epoch_ms(row.blocked_until) <= latest for row in rows}
+
+
+def forget_before(connection: Connection, at: datetime) -> None:
+    """Forget the troubles of hosts that nobody has tried since ``at``."""
+    connection.execute(delete(hosts).where(hosts.c.blocked_until < to_epoch_ms(at)))
 
 
 def next_tried_at(connection: Connection, now: datetime) -> datetime | None:
     """Return when the next host may be tried again that nobody may try now."""
+    latest = now + timedelta(seconds=PAUSE_SECONDS_MAX)
     at = connection.execute(
         select(func.min(hosts.c.blocked_until)).where(
-            _is_troubled, hosts.c.blocked_until > to_epoch_ms(now)
+            _is_troubled, hosts.c.blocked_until.between(to_epoch_ms(now) + 1, to_epoch_ms(latest))
         )
     ).scalar()
     return None if at is None else from_epoch_ms(at)

@@ -23,9 +23,9 @@ from sqlalchemy import (
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.model.limits import ATTEMPTS_PER_ROTATION_KEPT
-from keyturn.model.rotation import Failure, Position, Step
+from keyturn.model.rotation import Failure, Position, Rotation, Step
 from keyturn.store.metadata import RowId, metadata
-from keyturn.store.rotations import failure_of
+from keyturn.store.rotations import failure_of, rotations
 
 steps = Table(
     "rotation_steps",
@@ -45,7 +45,16 @@ steps = Table(
 
 # Built once: to build a statement costs more than to run it.
 _BEGIN: Final = insert(steps)
-_END: Final = update(steps).where(steps.c.id == bindparam("of_id"))
+# SQLite gives a number again once its row is gone: a step is told by its rotation's token too.
+_END: Final = update(steps).where(
+    steps.c.id == bindparam("of_id"),
+    steps.c.rotation_id.in_(
+        select(rotations.c.id).where(
+            rotations.c.id == bindparam("of_rotation"),
+            rotations.c.token == bindparam("of_token"),
+        )
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +90,7 @@ def begin(connection: Connection, rotation_id: int, position: Position, *, now: 
 
 def end(
     connection: Connection,
+    rotation: Rotation,
     step_id: int,
     *,
     now: datetime,
@@ -92,6 +102,8 @@ def end(
         _END,
         {
             "of_id": step_id,
+            "of_rotation": rotation.id,
+            "of_token": rotation.token,
             "ended_at": to_epoch_ms(now),
             "request_id": request_id,
             "reason": None if failure is None else failure.reason,

@@ -219,15 +219,15 @@ def postpone(
 
 
 def hand_over(
-    connection: Connection, rotation: Rotation, position: Position, *, now: datetime
+    connection: Connection, rotation: Rotation, position: Position, *, due_at: datetime
 ) -> None:
     """Let go of the rotation between two steps: whoever comes first begins at ``position``.
 
     Raises:
         LeaseLostError: somebody else has claimed the rotation.
     """
-    due_at = to_epoch_ms(now)
-    _write_fenced(connection, rotation, {**_at(position), "due_at": due_at, **_UNHELD})
+    let_go = {"due_at": to_epoch_ms(due_at), **_UNHELD}
+    _write_fenced(connection, rotation, {**_at(position), **let_go})
 
 
 def end(
@@ -250,9 +250,10 @@ def end(
 def close(connection: Connection, rotation: Rotation, state: State, *, now: datetime) -> bool:
     """Close a rotation whoever holds it; return whether it was running.
 
-    The holder's next write is refused.
+    The holder's next write is refused. Its lease stays: the function that it called may still be
+    at the target, and nobody else may go there meanwhile.
     """
-    closed = {"state": state.value, "ended_at": to_epoch_ms(now), **_UNHELD}
+    closed = {"state": state.value, "ended_at": to_epoch_ms(now)}
     changed = connection.execute(
         update(rotations)
         .where(rotations.c.id == rotation.id, rotations.c.token == rotation.token, is_running)

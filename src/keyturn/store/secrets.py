@@ -258,6 +258,12 @@ def due_ids(connection: Connection, now: datetime, most: int) -> list[int]:
     return [row.id for row in rows]
 
 
+def ids_rotated_after(connection: Connection, at: datetime) -> list[int]:
+    """Return the secrets whose last valid rotation is later than ``at``. It looks at every one."""
+    is_later = secrets.c.last_valid_rotation_at > to_epoch_ms(at)
+    return list(connection.execute(select(secrets.c.id).where(is_later)).scalars())
+
+
 def next_rotates_at(connection: Connection) -> datetime | None:
     """Return when the next secret is to rotate."""
     rotates_at = connection.execute(

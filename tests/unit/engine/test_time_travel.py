@@ -231,17 +231,21 @@ def test_rotation_that_is_still_tried_on_arrival_is_told_from_one_that_succeeded
     assert (arrival.outcomes, arrival.unfinished) == (NONE, 1)
 
 
-def test_rotation_of_a_secret_that_was_deleted_is_abandoned_on_the_way(bench: Bench) -> None:
+def test_rotation_of_a_secret_that_was_deleted_goes_with_it_and_is_tried_no_more(
+    bench: Bench,
+) -> None:
     bench.rotate()
     bench.simulation.script.failures = {Step.TEST: ALWAYS}
     bench.advance(11 * DAY)
+    calls = len(bench.simulation.script.events)
     with bench.simulation.plain.write() as connection:
         secret = bench.simulation.secret(connection)
         lifecycle.schedule_deletion(connection, secret, recovery_days=7, now=bench.clock.now())
 
     arrival = bench.advance(7 * DAY)
 
-    assert (arrival.outcomes, arrival.unfinished) == (Outcomes(abandoned=1), 0)
+    assert (arrival.outcomes, arrival.unfinished) == (NONE, 1)
+    assert len(bench.simulation.script.events) == calls
     assert not bench.is_there(secret.id)
 
 

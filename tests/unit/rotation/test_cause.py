@@ -4,7 +4,7 @@ from keyturn.model.rotation import Cause, Remedy
 from keyturn.rotation.cause import cause_of
 from keyturn_rotators import errors
 
-OURS_WITHOUT_A_CAUSE = {"RotationError", "TargetError", "StatementFailedError"}
+OURS_WITHOUT_A_CAUSE = {"RotationError", "TargetError"}
 
 
 def own_error_types() -> list[str]:
@@ -71,6 +71,19 @@ def test_each_error_of_our_own_functions_has_its_cause(error_type: str) -> None:
             "cannot execute ALTER ROLE in a read-only transaction",
             Cause.TARGET_READ_ONLY,
         ),
+        (
+            "OperationalError",
+            "connection to port 1045 failed: Connection refused",
+            Cause.TARGET_UNREACHABLE,
+        ),
+        ("OperationalError", "server closed the connection unexpectedly", Cause.CONNECTION_LOST),
+        (
+            "OperationalError",
+            "(2013, 'Lost connection to server during query')",
+            Cause.CONNECTION_LOST,
+        ),
+        ("DatabaseError", "ORA-28000: the account is locked", Cause.LOGIN_REFUSED),
+        ("PermissionError", "[Errno 13] Permission denied: '/tmp/ca.pem'", Cause.UNKNOWN),
         ("ZeroDivisionError", "division by zero", Cause.UNKNOWN),
         ("Error", "", Cause.UNKNOWN),
     ],

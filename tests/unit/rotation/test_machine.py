@@ -135,7 +135,8 @@ def test_another_attempt_comes_after_its_pause_and_a_little_later_at_most(
     if isinstance(move, Retry | Renew):
         assert NOW + pause <= move.at <= NOW + pause * (1 + JITTER_SHARE_MAX)
         assert move.position == at(Step.CREATE, attempt + 1)
-        is_renewed = cause.remedy is Remedy.FRESH_VALUE and not may_be_set
+        is_refused = step is Step.SET and cause.remedy is Remedy.FRESH_VALUE
+        is_renewed = is_refused and not may_be_set
         assert isinstance(move, Renew) is is_renewed
 
 
@@ -144,8 +145,12 @@ def test_another_attempt_comes_after_its_pause_and_a_little_later_at_most(
     [
         (Step.CREATE, Succeeded(), False, False),
         (Step.SET, Succeeded(), False, True),
-        (Step.SET, UNKNOWN, False, False),
-        (Step.SET, UNKNOWN, True, True),
+        (Step.SET, UNKNOWN, False, True),
+        (Step.SET, REFUSED, False, False),
+        (Step.SET, REFUSED, True, True),
+        (Step.SET, Failure(Cause.TARGET_UNREACHABLE, "down"), False, False),
+        (Step.SET, Failure(Cause.CONNECTION_LOST, "broke"), False, True),
+        (Step.SET, Failure(Cause.FUNCTION_BROKEN, "answer too long"), False, True),
         (Step.SET, Failure(Cause.FUNCTION_TIMED_OUT, "3 s"), False, True),
         (Step.SET, Failure(Cause.FUNCTION_CRASHED, "gone"), False, True),
         (Step.TEST, UNKNOWN, True, True),

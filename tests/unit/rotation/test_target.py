@@ -56,6 +56,7 @@ def target(database: Database, name: str, value: object) -> Target:
     [
         {**APP, "host": "DB.example.com."},
         {**APP, "port": "5432"},
+        {key: value for key, value in APP.items() if key != "port"},
         {**APP, "password": "another", "dbname": "another"},
     ],
 )
@@ -88,13 +89,17 @@ def test_a_user_and_its_clone_are_a_pair(database: Database) -> None:
     assert target(database, "a", APP) == target(database, "b", clone)
 
 
-def test_the_admin_secret_is_known_by_its_arn(database: Database) -> None:
+def test_the_admin_secret_is_known_by_whatever_names_it(database: Database) -> None:
     admin = make(database, "admin", b"x")
 
-    named = target(database, "a", {**APP, "masterarn": admin.arn})
+    named = [
+        target(database, f"{number}", {**APP, "masterarn": name})
+        for number, name in enumerate((admin.arn, admin.arn[:-7], "admin"))
+    ]
     unknown = target(database, "b", {**APP, "masterarn": admin.arn + "x"})
 
-    assert (named.admin_id, unknown.admin_id) == (admin.id, None)
+    assert [each.admin_id for each in named] == [admin.id] * 3
+    assert unknown.admin_id is None
 
 
 @pytest.mark.parametrize(

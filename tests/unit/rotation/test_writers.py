@@ -9,6 +9,7 @@ from keyturn.rotation.writers import (
     Change,
     CurrentMovedElsewhereError,
     OtherFunctionError,
+    PendingMovedElsewhereError,
     PromotedTooEarlyError,
     PromotionOfTestError,
     RotationTokenError,
@@ -169,6 +170,16 @@ def test_the_rotation_function_makes_nothing_else_current(
         require(under_way, FUNCTION, change)
 
     assert refused.value.step is under_way.step
+
+
+@pytest.mark.parametrize(
+    "change", [Change.storing(OTHER, ["AWSPENDING"]), Change.moving("AWSPENDING", OTHER)]
+)
+def test_a_late_call_of_an_earlier_rotation_does_not_take_the_pending_label(
+    change: Change,
+) -> None:
+    with pytest.raises(PendingMovedElsewhereError):
+        require(rotation(), FUNCTION, change)
 
 
 def test_a_rotation_that_started_from_no_version_has_none_to_go_back_to() -> None:

@@ -49,10 +49,16 @@ _CURRENT_MOVED_ELSEWHERE = (
     "that the rotation started from. Store the new value under the event's ClientRequestToken, "
     "with the VersionStages AWSPENDING."
 )
+_PENDING_MOVED_ELSEWHERE = (
+    "A rotation function can't move AWSPENDING to another version during {step}: the version that "
+    "the rotation made is the pending one. Use the ClientRequestToken of the function's event."
+)
+
 _WRITER_TEXTS: dict[type[writers.WriterError], str] = {
     writers.PromotedTooEarlyError: _PROMOTED_TOO_EARLY,
     writers.PromotionOfTestError: _PROMOTION_OF_TEST,
     writers.CurrentMovedElsewhereError: _CURRENT_MOVED_ELSEWHERE,
+    writers.PendingMovedElsewhereError: _PENDING_MOVED_ELSEWHERE,
 }
 
 _PLAIN: dict[type[ServiceError], tuple[str, str]] = {

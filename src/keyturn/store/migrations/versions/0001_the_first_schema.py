@@ -125,7 +125,7 @@ def upgrade() -> None:
             ["window_opens_at"],
             unique=False,
             sqlite_where=sa.text("rotation_enabled = 1 AND deleted_at IS NULL"),
-            postgresql_where=sa.text("rotation_enabled = 1 AND deleted_at IS NULL"),
+            postgresql_where=sa.text("rotation_enabled AND deleted_at IS NULL"),
         )
         batch_op.create_index(
             "ix_secrets_purge",

@@ -11,7 +11,9 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_IS_SCHEDULED = "rotation_enabled = 1 AND deleted_at IS NULL"
+# A boolean is a number in SQLite, and isn't in PostgreSQL.
+_IS_SCHEDULED_SQLITE = "rotation_enabled = 1 AND deleted_at IS NULL"
+_IS_SCHEDULED = "rotation_enabled AND deleted_at IS NULL"
 _IS_RUNNING = "state = 'running'"
 
 
@@ -62,7 +64,7 @@ def _make_moments() -> None:
         "secrets",
         ["rotates_at"],
         unique=False,
-        sqlite_where=sa.text(_IS_SCHEDULED),
+        sqlite_where=sa.text(_IS_SCHEDULED_SQLITE),
         postgresql_where=sa.text(_IS_SCHEDULED),
     )
 
@@ -85,6 +87,11 @@ def _widen_rotations() -> None:
         ("rotation_steps", sa.Column("cause", sa.Text(), nullable=True)),
     ):
         op.add_column(table, column)
+    # Nobody noted until now whether the target has the value: it may.
+    op.execute(
+        "UPDATE rotations SET may_be_set = true WHERE state = 'running' AND kind = 'rotation'"
+        " AND (step <> 'createSecret' OR attempt > 1)"
+    )
     op.drop_index("ix_rotations_due", "rotations")
     for name, columns in (
         ("ix_rotations_due", ["due_at", "id", "host", "lease_until"]),
