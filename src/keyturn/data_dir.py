@@ -98,10 +98,10 @@ class DataDir:
         return noted["endpoint"], noted["account"]
 
     def fresh_folder(self, name: str) -> Path:
-        """Return an empty folder in the cache, whatever an earlier run left in it."""
+        """Return a folder in the cache, emptied of what an earlier run left in it."""
         folder = self.cache / name
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=_MODE, parents=True)
+        folder.mkdir(mode=_MODE, parents=True, exist_ok=True)
         return folder
 
     def make(self) -> None:

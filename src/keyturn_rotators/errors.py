@@ -10,6 +10,7 @@
   + DifferentTargetError        two versions of the secret aren't for the same user and place
   + TargetError                 the database, or the way to it
     - UnreachableError          nothing answers there
+    - ConnectionLostError       the connection broke under a statement
     - EncryptionError           TLS isn't there, or isn't to be trusted
     - LoginRefusedError         it answers, and doesn't let the user in
     - PasswordNotAskedError     it lets the user in whatever the password
@@ -107,6 +108,17 @@ class UnreachableError(TargetError):
             f"Can't reach the database at {where}: {said}. It is down, the secret's host or port "
             "is wrong, or the function has no way to it. Check the subnets, the security groups' "
             "rules in both directions and any firewall."
+        )
+
+
+class ConnectionLostError(TargetError):
+    """The connection broke under a statement, which may have been done."""
+
+    def __init__(self, where: str, said: str) -> None:
+        super().__init__(
+            f"The connection to the database at {where} broke: {said}. It was shut down or "
+            "restarted, or something on the way cut the connection. What was sent may have been "
+            "done; the step finds out when it is repeated."
         )
 
 

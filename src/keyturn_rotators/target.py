@@ -25,7 +25,7 @@ class Session(Protocol):
             PasswordRefusedError: the database doesn't take this password.
             ReadOnlyTargetError: the database takes no changes.
             StatementFailedError: it failed for another reason; the password is unchanged.
-            UnreachableError: the connection broke; the password is changed or isn't.
+            ConnectionLostError: the connection broke; the password is changed or isn't.
         """
         ...
 

@@ -100,15 +100,21 @@ class SecretVersions:
         """Make this rotation's version AWSCURRENT, then take AWSPENDING off it."""
         if current_version_id is None:
             raise NotRotatableError(f"{self.secret_id} has no version with AWSCURRENT to replace.")
-        self.client.update_secret_version_stage(
-            SecretId=self.secret_id,
-            VersionStage=CURRENT,
-            MoveToVersionId=self.token,
-            RemoveFromVersionId=current_version_id,
-        )
-        self.client.update_secret_version_stage(
-            SecretId=self.secret_id, VersionStage=PENDING, RemoveFromVersionId=self.token
-        )
+        try:
+            self.client.update_secret_version_stage(
+                SecretId=self.secret_id,
+                VersionStage=CURRENT,
+                MoveToVersionId=self.token,
+                RemoveFromVersionId=current_version_id,
+            )
+            self.client.update_secret_version_stage(
+                SecretId=self.secret_id, VersionStage=PENDING, RemoveFromVersionId=self.token
+            )
+        except self.client.exceptions.InvalidParameterException:
+            # A label isn't where it was a moment ago.
+            if CURRENT not in self.stages().get(self.token, ()):
+                raise
+            _log.info("finishSecret: token=%s was made AWSCURRENT by another run", self.token)
 
     def _read(self, request: "GetSecretValueRequestTypeDef", stage: str) -> Credential | None:
         try:

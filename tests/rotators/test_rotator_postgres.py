@@ -14,6 +14,7 @@ from keyturn_rotators.credential import Credential, parse
 from keyturn_rotators.engines import postgres
 from keyturn_rotators.engines.postgres import Postgres
 from keyturn_rotators.errors import (
+    ConnectionLostError,
     EncryptionError,
     LoginRefusedError,
     MissingRightError,
@@ -149,12 +150,14 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
             log_in(credential(port, "app"))
 
 
-def test_a_connection_that_breaks_is_unreachable(server: PostgresServer, role: str) -> None:
+def test_a_connection_that_breaks_is_told_from_one_that_was_never_made(
+    server: PostgresServer, role: str
+) -> None:
     with Postgres().login(credential(server.port, role)) as session:
         statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}"
         server.execute(sql.SQL(statement).format(sql.Literal(role)))
 
-        with pytest.raises(UnreachableError):
+        with pytest.raises(ConnectionLostError):
             session.probe()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
 import json
+from textwrap import wrap
 from typing import Annotated, Any, Final
 
 import typer
@@ -11,14 +12,21 @@ import typer
 from keyturn import app as server
 from keyturn.cli.options import DataDirOption
 from keyturn.config import DEFAULT_REGION, default_data_dir
+from keyturn.model.arn import Arn
 from keyturn.model.limits import ROTATIONS_PER_SECRET_KEPT
-from keyturn.model.rotation import Failure, State
+from keyturn.model.rotation import Failure, Remedy
 from keyturn.rotation.history import RotationRecord
 from keyturn.store.rotation_steps import StepRecord
 
 app: Final = typer.Typer(help="What rotations did, and why they failed.", no_args_is_help=True)
 
 _ROTATIONS_SHOWN: Final = 5
+_COLUMNS: Final = 80
+_PROSPECTS: Final = {
+    Remedy.WAIT: "It may succeed by then.",
+    Remedy.REPAIR: "It fails again until that is repaired.",
+    Remedy.FRESH_VALUE: "It is made with another value.",
+}
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
 
@@ -42,7 +50,10 @@ def history(
         ),
     ] = _ROTATIONS_SHOWN,
     region: Annotated[
-        str, typer.Option(envvar="KEYTURN_REGION", help="Region that the secret is in.")
+        str,
+        typer.Option(
+            envvar="KEYTURN_REGION", help="Region that the secret is in. An ARN says it itself."
+        ),
     ] = DEFAULT_REGION,
     account_id: Annotated[
         str | None,
@@ -56,53 +67,101 @@ def history(
 ) -> None:
     """Show a secret's rotations: each attempt and step, how long it took, and why it failed.
 
-    A request id names the step's lines in the function's log:
+    The last column of a step is its request id, which names its lines in the function's log:
     aws logs filter-log-events --log-group-name /aws/lambda/NAME --filter-pattern '"REQUEST-ID"'
 
     Example: keyturn rotation history MySecret --last 1
     """
     path = data_dir or default_data_dir()
+    arn = Arn.parse(secret_id)
+    if arn is not None:
+        region, account_id = arn.region, arn.account
     records = server.rotation_history(path, secret_id, last, region=region, account=account_id)
     if as_json:
         typer.echo(json.dumps([_document(record) for record in records], indent=2))
     elif records:
-        typer.echo("\n".join(line for record in records for line in _lines(record)))
+        typer.echo("\n\n".join("\n".join(_lines(record)) for record in records))
     else:
         typer.echo(f"{secret_id} has never been rotated.")
 
 
 def _lines(record: RotationRecord) -> Iterator[str]:
     rotation = record.rotation
-    failure = rotation.failure
-    cause = f" ({failure.cause.value})" if failure is not None else ""
-    yield f"{_spelt(rotation.started_at)}  {rotation.kind.value} {rotation.state.value}{cause}"
+    yield f"{_spelt(rotation.started_at)}  {rotation.kind.value} {_state(record)}"
     yield f"  version {rotation.token}"
-    if rotation.state is State.RUNNING:
-        yield f"  goes on at {_spelt(rotation.due_at)}"
+    for sentence in _what_follows(record):
+        yield from _wrapped(sentence, indent=2)
     for attempt, steps in groupby(record.steps, lambda step: step.attempt):
-        yield f"  attempt {attempt}"
-        for step in steps:
+        first, *others = steps
+        yield f"  attempt {attempt}, {first.began_at:%Y-%m-%d}"
+        for step in (first, *others):
             yield from _step_lines(record, step)
-    yield ""
+    if not record.steps and rotation.failure is not None:
+        yield from _why(rotation.failure)
+
+
+def _state(record: RotationRecord) -> str:
+    failure = record.rotation.failure
+    told = record.rotation.state.value
+    return told if failure is None else f"{told}: {failure.cause.value}"
+
+
+def _what_follows(record: RotationRecord) -> Iterator[str]:
+    if record.is_running:
+        yield _next_attempt(record)
+    elif record.next_rotation_at is not None:
+        yield f"The secret's next rotation begins at {_spelt(record.next_rotation_at)}."
+    if record.target_may_have_value:
+        yield (
+            "The target may have the new value already: if it refuses AWSCURRENT, try the value "
+            "of the version above."
+        )
+
+
+def _next_attempt(record: RotationRecord) -> str:
+    rotation, step = record.rotation, record.open_step
+    if record.waits_for_restore:
+        return "The secret is scheduled for deletion. It goes on when the secret is restored."
+    if step is not None:
+        return f"{step.step.value} is under way since {_spelt(step.began_at)}."
+    begins = f"Attempt {rotation.position.attempt} begins by itself at {_spelt(rotation.due_at)}."
+    prospect = "" if rotation.failure is None else _PROSPECTS[rotation.failure.cause.remedy]
+    return f"{begins} {prospect}".rstrip()
 
 
 def _step_lines(record: RotationRecord, step: StepRecord) -> Iterator[str]:
-    outcome = _outcome(record, step)
-    request = f"  request {step.request_id}" if step.request_id else ""
-    yield (
-        f"    {step.began_at:%H:%M:%S}  {step.step.value:<12}  {_seconds(step):>8}  "
-        f"{outcome}{request}"
+    outcome = "failed" if step.failure is not None else _outcome(record, step)
+    # A line is as wide as a terminal: a request id has 36 letters.
+    line = (
+        f"  {step.began_at:%H:%M:%S} {step.step.value:<12} {_seconds(step):>8} {outcome:<9} "
+        f"{step.request_id or ''}"
     )
+    yield line.rstrip()
     if step.failure is not None:
-        yield f"        {step.failure.reason}"
+        yield from _why(step.failure)
+
+
+def _why(failure: Failure) -> list[str]:
+    return _wrapped(f"{failure.cause.value}: {failure.reason}", indent=4)
+
+
+def _wrapped(text: str, *, indent: int) -> list[str]:
+    margin = " " * indent
+    return wrap(
+        text,
+        _COLUMNS,
+        initial_indent=margin,
+        subsequent_indent=margin,
+        # An ARN or a name that is split can't be copied.
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _outcome(record: RotationRecord, step: StepRecord) -> str:
     if step.ended_at is not None:
         return "succeeded" if step.failure is None else step.failure.cause.value
-    is_last = step is record.steps[-1]
-    is_under_way = is_last and record.rotation.state is State.RUNNING
-    return "under way" if is_under_way else "cut off"
+    return "under way" if step is record.open_step else "cut off"
 
 
 def _seconds(step: StepRecord) -> str:
@@ -113,13 +172,16 @@ def _seconds(step: StepRecord) -> str:
 
 def _document(record: RotationRecord) -> dict[str, Any]:
     rotation = record.rotation
+    is_waiting = record.is_running and record.open_step is None
     return {
         "VersionId": rotation.token,
         "Kind": rotation.kind.value,
         "State": rotation.state.value,
         "StartedAt": _spelt(rotation.started_at),
         "EndedAt": _spelt(rotation.ended_at),
-        "NextAttemptAt": _spelt(rotation.due_at) if rotation.state is State.RUNNING else None,
+        "NextAttemptAt": _spelt(rotation.due_at) if is_waiting else None,
+        "NextRotationAt": _spelt(record.next_rotation_at),
+        "TargetMayHaveValue": record.target_may_have_value,
         **_failure(rotation.failure),
         "Steps": [
             {

@@ -21,12 +21,14 @@ _BAD_NEWS: Final = frozenset(
 
 
 class Narrator:
-    """Tells of each event once, from when it is made."""
+    """Tells of each event, also of those that an engine of its name left untold as it died."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, owner: str) -> None:
         self._database = database
-        with database.read() as connection:
-            self._last_told = events.last_number(connection)
+        self._reader = f"the log of {owner}"
+        with database.write() as connection:
+            self._last_told = events.last_read(connection, self._reader)
+            events.note_read(connection, self._reader, self._last_told)
 
     def tell(self) -> None:
         """Tell of what happened since the last time."""
@@ -35,6 +37,14 @@ class Narrator:
         for each in found:
             _tell(each.event)
             self._last_told = each.number
+        if found:
+            self._note()
+
+    def _note(self) -> None:
+        # It holds up nobody: what isn't noted now is noted with the next events.
+        with self._database.write_if_free() as connection:
+            if connection is not None:
+                events.note_read(connection, self._reader, self._last_told)
 
 
 def _tell(event: ServiceEvent) -> None:

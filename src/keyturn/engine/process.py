@@ -65,6 +65,7 @@ def run_engine(parts: EngineParts) -> None:
     # Whoever had this name before is gone: the data directory is locked to one server.
     with parts.database.write() as connection:
         rotation_claims.release_leases_of(connection, parts.owner)
+    parts.invoker.pool.processes.adopt_strays()
     wake, tapped = threading.Event(), threading.Event()
     WakeListener(parts.wake_socket, wake, tapped)
     invocations = InvocationServer(parts.invocation_socket, parts.invoker)

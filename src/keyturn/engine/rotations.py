@@ -45,7 +45,7 @@ class RotationJob:
         self._runner = runner
         self._clock = clock
         self._wake = wake
-        self._narrator = Narrator(database)
+        self._narrator = Narrator(database, runner.claimant().owner)
         self._leases_kept_at = clock.now()
         # Unless something tells that it was later already, the time is what the clock says.
         with database.read() as connection:

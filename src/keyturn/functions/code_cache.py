@@ -1,10 +1,12 @@
 """Functions' code, unpacked for this engine's life.
 
-It begins empty: what an earlier engine left may be half-written after a crash, or changed. The
-store has the packages.
+It begins empty, in a folder of its own: what an earlier engine left may be half-written after a
+crash, or changed, and may not go at once while something that outlived that engine writes to it.
+The store has the packages.
 """
 
 from pathlib import Path
+import secrets
 import shutil
 
 from keyturn.functions import package
@@ -25,7 +27,7 @@ class CodeCache:
     def __init__(self, database: Database, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         self._database = database
-        self._folder = folder
+        self._folder = folder / secrets.token_hex(8)
 
     def folder_of(self, function: Function) -> Path:
         """Return the folder that a function's code is in, unpacking it if need be.

@@ -6,7 +6,7 @@ The rules, which every caller may rely on:
 * It gets an event only while it waits for one: an event that was given is this invocation's.
 * An invocation ends when the process answers, when it dies, or when its time is over; a process
   that didn't answer, or couldn't start, takes no other event.
-* When an environment is closed, the process is killed with everything in its session.
+* When an environment is closed, the process is killed with everything that it started.
 * What the process prints until it answers belongs to the invocation, within the limits of
   ``keyturn.functions.output``.
 
@@ -21,12 +21,11 @@ from pathlib import Path
 import re
 import selectors
 import shutil
-import signal
-import subprocess
 import time
 from typing import Final
 
 from keyturn.functions.output import Output, WriteLine
+from keyturn.functions.processes import Process, Processes
 from keyturn.functions.runtime_api import Channel, Event, Outcome, RuntimeApi
 from keyturn.functions.sandbox import Confines, command
 
@@ -74,14 +73,15 @@ class Blueprint:
 class Environment:
     """One process, and its channel of the runtime API. Used by one thread at a time."""
 
-    def __init__(self, blueprint: Blueprint, api: RuntimeApi) -> None:
+    def __init__(self, blueprint: Blueprint, api: RuntimeApi, processes: Processes) -> None:
         self.blueprint = blueprint
         self.started_at = time.monotonic()
         self._is_spent = False
         self._api = api
+        self._processes = processes
         self._channel = api.open_channel()
         try:
-            self._process = _started(blueprint, self._channel)
+            self._process = _started(blueprint, self._channel, processes)
         except BaseException:
             api.close_channel(self._channel)
             raise
@@ -123,10 +123,8 @@ class Environment:
         return ending
 
     def close(self) -> None:
-        """Kill the process with everything in its session, and free what belongs to it."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        """Kill the process with everything that it started, and free what belongs to it."""
+        self._processes.end(self._process)
         self._api.close_channel(self._channel)
         os.close(self._pidfd)
         assert self._process.stdout is not None
@@ -163,7 +161,7 @@ class Environment:
         return self._pidfd in ready
 
 
-def _started(blueprint: Blueprint, channel: Channel) -> "subprocess.Popen[bytes]":
+def _started(blueprint: Blueprint, channel: Channel, processes: Processes) -> Process:
     arguments = command(
         blueprint.interpreter,
         blueprint.task_root,
@@ -171,12 +169,5 @@ def _started(blueprint: Blueprint, channel: Channel) -> "subprocess.Popen[bytes]
         blueprint.handler,
         blueprint.confines,
     )
-    return subprocess.Popen(  # noqa: S603 - the interpreter and the launcher are ours
-        arguments,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**blueprint.variables, "AWS_LAMBDA_RUNTIME_API": channel.address},
-        close_fds=True,
-        start_new_session=True,
-    )
+    variables = {**blueprint.variables, "AWS_LAMBDA_RUNTIME_API": channel.address}
+    return processes.start(arguments, variables)

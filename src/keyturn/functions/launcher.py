@@ -5,6 +5,7 @@ and knows nothing of Keyturn. It gives the process what Lambda gives, and takes 
 needn't have:
 
 * it dies with the engine, so that a killed server leaves no function running;
+* what its children leave running is its own, so that it can be found and ended with it;
 * it gains no rights from a program that it starts, and leaves no core file, in which a secret
   could be found;
 * it has as much memory, and as long files, as ``keyturn.functions.sandbox`` says;
@@ -24,6 +25,7 @@ import sys
 from urllib.request import Request, urlopen
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 # AWS: "Lambda quotas", file descriptors of an execution environment.
 _OPEN_FILES_MAX = 1024
@@ -36,6 +38,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(__doc__)
     _, parent_pid, memory_bytes, file_bytes, task_root, runtime_dir, handler = arguments
     _die_with(int(parent_pid))
+    _adopt_orphans()
     _confine(int(memory_bytes), int(file_bytes))
     _restore_builtins()
     sys.path[:0] = [task_root, runtime_dir]
@@ -50,6 +53,10 @@ def _die_with(parent_pid: int) -> None:
     # The parent may have died before the kernel was told.
     if os.getppid() != parent_pid:
         sys.exit("the engine is gone")
+
+
+def _adopt_orphans() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _confine(memory_bytes: int, file_bytes: int) -> None:

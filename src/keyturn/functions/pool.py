@@ -23,6 +23,7 @@ import time
 from typing import Final
 
 from keyturn.functions.environment import Blueprint, Environment
+from keyturn.functions.processes import Processes
 from keyturn.functions.refusals import EnvironmentsBusyError, FunctionUnavailableError
 from keyturn.functions.runtime_api import RuntimeApi
 
@@ -65,9 +66,14 @@ _RESERVED: Final = _Reserved()
 
 
 class Pool:
-    """Every environment of this engine."""
+    """Every environment of this engine.
+
+    Attributes:
+        processes: those of the environments.
+    """
 
     def __init__(self) -> None:
+        self.processes = Processes()
         self._idle: list[Slot] = []
         self._counts: Counter[str] = Counter()
         self._changed = threading.Condition()
@@ -102,6 +108,7 @@ class Pool:
             self._is_closed = True
             self._changed.notify_all()
         self._end_all(lambda _: True)
+        self.processes.end_what_they_started()
         self._api.close()
 
     def _taken(self, key: Key) -> Slot | None:
@@ -148,7 +155,7 @@ class Pool:
 
     def _start(self, blueprint: Blueprint) -> Environment:
         try:
-            return self._starter.submit(Environment, blueprint, self._api).result()
+            return self._starter.submit(Environment, blueprint, self._api, self.processes).result()
         except OSError as error:
             shutil.rmtree(blueprint.temporary, ignore_errors=True)
             raise FunctionUnavailableError(

@@ -11,6 +11,7 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 import os
 import queue
 import secrets
@@ -166,6 +167,14 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
+    @override
+    def parse_request(self) -> bool:
+        whole, self.rfile = self.rfile, _HeaderLines(self.rfile)
+        try:
+            return super().parse_request()
+        finally:
+            self.rfile = whole
+
     def do_GET(self) -> None:
         channel, endpoint = self._addressed()
         if channel is None or endpoint != "invocation/next":
@@ -229,3 +238,23 @@ class _Handler(BaseHTTPRequestHandler):
     @override
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: a path here holds the secret part of the address."""
+
+
+class _HeaderLines(BufferedIOBase):
+    """Reads the lines of a head without those that are too long, with which it would be refused.
+
+    AWS's client repeats an error, message and all, in a header of up to a megabyte for X-Ray.
+    """
+
+    def __init__(self, whole: BufferedIOBase) -> None:
+        self._whole = whole
+
+    @override
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = self._whole.readline(size)
+        while line and not line.endswith(b"\n"):
+            part = line
+            while part and not part.endswith(b"\n"):
+                part = self._whole.readline(size)
+            line = self._whole.readline(size)
+        return line

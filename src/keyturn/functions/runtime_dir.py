@@ -34,15 +34,18 @@ def interpreter() -> str:
 
 
 def make(folder: Path) -> Path:
-    """Return the folder with the modules, linking them anew: they may have been upgraded."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = folder / RUNTIME
-    draft = folder / f".{RUNTIME}.{secrets.token_hex(8)}"
-    draft.mkdir(mode=0o700)
+    """Return a folder with the modules, linking them anew: they may have been upgraded.
+
+    Args:
+        folder: this engine's alone. What an earlier one left in it is removed, as far as it can be
+            while something that outlived that engine writes to it.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    made = folder / secrets.token_hex(8) / RUNTIME
+    made.mkdir(mode=0o700, parents=True)
     for name in _DISTRIBUTIONS:
-        _link(name, draft)
-    shutil.rmtree(made, ignore_errors=True)
-    return draft.rename(made)
+        _link(name, made)
+    return made
 
 
 def _link(name: str, folder: Path) -> None:

@@ -5,11 +5,12 @@ Kept from it:
 * everything of this process: its environment variables, its open files, its terminal, its modules;
 * rights that it doesn't start with: programs like ``sudo`` give it none (PR_SET_NO_NEW_PRIVS);
 * more memory than its own and ``ALLOWANCE_MB``, files longer than its storage, core files;
-* outliving its environment, with everything in its session, or a killed engine.
+* outliving its environment, with everything that it started (``processes``), or a killed engine.
 
 Not kept from it: it runs as the user that runs the server, in that user's files and on that user's
 network. It can read the data directory, signal other processes, and see the code of other
-functions; what it starts in a session of its own can outlive it. Deploy only code that you trust.
+functions; it can start as many processes as its user may, and those, not itself, outlive an engine
+that is killed rather than stopped. Deploy only code that you trust.
 
 This is the one place where a function's process is confined; what it says here, the launcher does.
 """

@@ -59,8 +59,8 @@ ROTATIONS_PER_HOST_MAX: Final = 4
 
 _UNTELLABLE: Final = Failure(
     Cause.UNKNOWN,
-    "its message can't be shown, since a version of the secret can't be decrypted to take its value "
-    "out: the master key is another than it was, or the store is damaged",
+    "its message can't be shown, since a version of the secret can't be decrypted to take its "
+    "value out: the master key is another than it was, or the store is damaged",
 )
 _JITTERS: Final = 1000
 _CLOSED: Final = Failure(
@@ -210,34 +210,51 @@ class Runner:
 
     def _record(self, ended: EndedStep) -> BegunStep | None:
         now = self._clock.now()
-        rotation, failure = _after(ended), _failure(ended.outcome)
-        with self._database.write() as connection:
-            rotation_steps.end(
-                connection,
-                rotation,
-                ended.begun.step_id,
-                now=now,
-                request_id=ended.request_id,
-                failure=failure,
-            )
-            cause = None if failure is None else failure.cause
-            host.note_outcome(connection, rotation.target, rotation.step, cause, now)
-            secret = self._secret(connection, rotation, now)
-            if secret is None:
-                return None
-            prospects = _prospects(rotation, now)
-            move = next_move(rotation.position, ended.outcome, prospects)
-            position = transition.follow(connection, rotation, secret, move, prospects)
-            if position is None:
-                return None
-            if secret.deleted_at is not None:
-                due_at = now + WAIT_FOR_RESTORE
-                rotations.hand_over(connection, rotation, position, due_at=due_at)
-                return None
-            if self._is_stopping.is_set():
-                rotations.hand_over(connection, rotation, position, due_at=now)
-                return None
-            return self._begin(connection, replace(rotation, position=position), secret)
+        rotation = _after(ended)
+        try:
+            with self._database.write() as connection:
+                self._end_step(connection, rotation, ended, now)
+                return self._follow(connection, rotation, ended.outcome, now)
+        except LeaseLostError:
+            # What follows is somebody else's to decide; how the step ended is worth knowing still.
+            with self._database.write() as connection:
+                self._end_step(connection, rotation, ended, now)
+            raise
+
+    def _end_step(
+        self, connection: Connection, rotation: Rotation, ended: EndedStep, now: datetime
+    ) -> None:
+        failure = ended.outcome if isinstance(ended.outcome, Failure) else None
+        rotation_steps.end(
+            connection,
+            rotation,
+            ended.begun.step_id,
+            now=now,
+            request_id=ended.request_id,
+            failure=failure,
+        )
+        cause = None if failure is None else failure.cause
+        host.note_outcome(connection, rotation.target, rotation.step, cause, now)
+
+    def _follow(
+        self, connection: Connection, rotation: Rotation, outcome: Outcome, now: datetime
+    ) -> BegunStep | None:
+        secret = self._secret(connection, rotation, now)
+        if secret is None:
+            return None
+        prospects = _prospects(rotation, now)
+        move = next_move(rotation.position, outcome, prospects)
+        position = transition.follow(connection, rotation, secret, move, prospects)
+        if position is None:
+            return None
+        if secret.deleted_at is not None:
+            due_at = now + WAIT_FOR_RESTORE
+            rotations.hand_over(connection, rotation, position, due_at=due_at)
+            return None
+        if self._is_stopping.is_set():
+            rotations.hand_over(connection, rotation, position, due_at=now)
+            return None
+        return self._begin(connection, replace(rotation, position=position), secret)
 
     def _secret(self, connection: Connection, rotation: Rotation, now: datetime) -> Secret | None:
         secret = transition.secret_in_rotation(connection, rotation, now)
@@ -291,10 +308,6 @@ class Runner:
 
 def _not_invoked(begun: BegunStep, cause: Cause, reason: str) -> EndedStep:
     return EndedStep(begun=begun, outcome=Failure(cause, reason), request_id=None)
-
-
-def _failure(outcome: Outcome) -> Failure | None:
-    return outcome if isinstance(outcome, Failure) else None
 
 
 def _after(ended: EndedStep) -> Rotation:

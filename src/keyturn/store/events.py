@@ -1,9 +1,9 @@
 """The stream of events, as rows: written in the transaction of what they tell, read in order.
 
-A reader keeps the number of the last event that it has seen, and asks for those behind it. Numbers
-grow in the order in which writes become visible, because the store has one writer at a time; they
-are never given again. So a reader misses nothing, whenever it last looked within
-``EVENT_DAYS_KEPT``.
+A reader has a name, asks for the events behind the last that it has seen, and notes how far it
+came. Numbers grow in the order in which writes become visible, because the store has one writer at
+a time; they are never given again. So a reader gets every event at least once, also when it dies,
+as long as it looks within ``EVENT_DAYS_KEPT``.
 """
 
 from dataclasses import asdict, dataclass
@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    update,
 )
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
@@ -45,6 +46,13 @@ events = Table(
 )
 
 
+readers = Table(
+    "event_readers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("last_read", BigInteger, nullable=False),
+)
+
 _APPEND: Final = insert(events)
 
 
@@ -68,6 +76,23 @@ def read_after(connection: Connection, number: int, most: int) -> list[Numbered]
         select(events).where(events.c.id > number).order_by(events.c.id).limit(most)
     )
     return [Numbered(row.id, _event(row)) for row in rows]
+
+
+def last_read(connection: Connection, reader: str) -> int:
+    """Return the number of the last event that a reader has seen; one that is new has seen all."""
+    found = connection.execute(
+        select(readers.c.last_read).where(readers.c.name == reader)
+    ).scalar()
+    return last_number(connection) if found is None else found
+
+
+def note_read(connection: Connection, reader: str, number: int) -> None:
+    """Note that a reader has seen the events up to ``number``."""
+    changed = connection.execute(
+        update(readers).where(readers.c.name == reader).values(last_read=number)
+    )
+    if changed.rowcount == 0:
+        connection.execute(insert(readers).values(name=reader, last_read=number))
 
 
 def last_number(connection: Connection) -> int:

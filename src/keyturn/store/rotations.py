@@ -244,7 +244,8 @@ def end(
         LeaseLostError: somebody else has claimed or closed the rotation.
     """
     ended = {"state": state.value, "ended_at": to_epoch_ms(now), **_UNHELD}
-    _write_fenced(connection, rotation, {**ended, **_why(failure)})
+    known = {"may_be_set": rotation.may_be_set, **_why(failure)}
+    _write_fenced(connection, rotation, {**ended, **known})
 
 
 def close(connection: Connection, rotation: Rotation, state: State, *, now: datetime) -> bool:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from keyturn_rotators.credential import Credential, Defaults
 from keyturn_rotators.errors import (
+    ConnectionLostError,
     EncryptionError,
     LoginRefusedError,
     MissingRightError,
@@ -47,6 +48,9 @@ APPLICATION_NAME: Final = "keyturn-rotation"
 _DEFAULTS: Final = Defaults(
     engines=frozenset({"postgres", "aurora-postgresql"}), port=5432, dbname="postgres"
 )
+# Somebody else's change of the same role, for which ours waited, was committed. The server says it
+# in English whatever its language (src/backend/access/heap/heapam.c, simple_heap_update).
+_OVERTAKEN: Final = "tuple concurrently updated"
 # Lambda's (Amazon Linux), then Debian's.
 _SYSTEM_CA_FILES: Final = ("/etc/pki/tls/cert.pem", "/etc/ssl/certs/ca-certificates.crt")
 
@@ -132,9 +136,22 @@ class PostgresSession:
 
         SESSION_USER is that role whatever it is called and whichever role it acts as.
         """
+        from psycopg.errors import InternalError_
+
+        with self._refusals(password):
+            try:
+                self._change_own_password(password)
+            except InternalError_ as error:
+                if error.diag.message_primary != _OVERTAKEN:
+                    raise
+                # As by an earlier run of this step, which died and left the server a COMMIT to do.
+                _log.info("the role was changed meanwhile; changing its password once more")
+                self._change_own_password(password)
+
+    def _change_own_password(self, password: str) -> None:
         from psycopg import sql
 
-        with self._refusals(password), self._connection.transaction():
+        with self._connection.transaction():
             self._prepare_change()
             statement = sql.SQL("ALTER ROLE SESSION_USER PASSWORD {}")
             self._connection.execute(statement.format(sql.Literal(self._verifier(password))))
@@ -230,6 +247,6 @@ def _statement_error(error: "psycopg.Error", credential: Credential, *values: st
             return PasswordRefusedError(where, f"{said} ({code})")
         # The connection broke, or the server is shutting down.
         case "" | "08" | "57", _ if code != "57014":
-            return UnreachableError(where, said or "the connection broke")
+            return ConnectionLostError(where, said or "the server said nothing")
         case _:
             return StatementFailedError(where, f"{said} ({code})")

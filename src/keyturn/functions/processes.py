@@ -1,0 +1,133 @@
+"""The processes of functions, with everything that they start.
+
+The rules, which every caller may rely on:
+
+* A function's process adopts what its own children leave behind (``launcher``), so that as long as
+  it runs, everything that it started is below it: also what has a session of its own.
+* What a process that died left behind comes to the engine, if that has called ``adopt_strays``,
+  and is ended when an environment is next closed. Whatever else is below the engine counts as
+  left behind: nothing but this module may start a process there.
+
+Not kept from a function: to start processes faster than they are ended. How many there may be is
+the machine's to say (``ulimit -u``, a container's or a service's limit of tasks).
+
+Linux: prctl(2), PR_SET_CHILD_SUBREAPER; proc_pid_task(5), children.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+import ctypes
+import os
+from pathlib import Path
+import signal
+import subprocess
+import threading
+from typing import Final
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
+#: Some may be starting others while they are ended.
+_ROUNDS_MAX: Final = 1000
+
+Process = subprocess.Popen[bytes]
+
+
+class Processes:
+    """Every process of a function that this engine has started and not ended."""
+
+    def __init__(self) -> None:
+        self._own: set[Process] = set()
+        self._lock = threading.Lock()
+        self._adopts_strays = False
+
+    def adopt_strays(self) -> None:
+        """Have what functions leave behind come to this process, which starts nothing else."""
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._adopts_strays = True
+
+    def start(self, command: Sequence[str], variables: Mapping[str, str]) -> Process:
+        """Start a process with these variables and no others, in a session of its own.
+
+        Raises:
+            OSError: it can't be started on this machine.
+        """
+        # Held until it is noted, or it would be taken for one that was left behind.
+        with self._lock:
+            process = subprocess.Popen(  # noqa: S603 - the interpreter and the launcher are ours
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=variables,
+                close_fds=True,
+                start_new_session=True,
+            )
+            self._own.add(process)
+        return process
+
+    def end(self, process: Process) -> None:
+        """Kill a process with everything that it started."""
+        if process.poll() is None:
+            _stop_and_kill_below(process.pid)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        with self._lock:
+            self._own.discard(process)
+        self._end_strays()
+
+    def end_what_they_started(self) -> None:
+        """Stop every process, and kill what it started; the process itself ends with this one."""
+        with self._lock:
+            left = [process for process in self._own if process.poll() is None]
+        for process in left:
+            _stop_and_kill_below(process.pid)
+        self._end_strays()
+
+    def _end_strays(self) -> None:
+        if not self._adopts_strays:
+            return
+        with self._lock:
+            strays = set(_children_of(os.getpid())) - {process.pid for process in self._own}
+            for pid in strays:
+                _stop_and_kill_below(pid)
+                _kill(pid, signal.SIGKILL)
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+
+def _stop_and_kill_below(root: int) -> None:
+    """Kill what a process started. It is stopped, so that it neither starts more nor notices."""
+    _kill(root, signal.SIGSTOP)
+    for _ in range(_ROUNDS_MAX):
+        running = [pid for pid in _descendants_of(root) if _runs(pid)]
+        if not running:
+            return
+        for pid in running:
+            _kill(pid, signal.SIGKILL)
+
+
+def _descendants_of(pid: int) -> Iterator[int]:
+    for child in _children_of(pid):
+        yield child
+        yield from _descendants_of(child)
+
+
+def _children_of(pid: int) -> Iterator[int]:
+    # A process, or a thread of it, may end while it is looked at.
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                yield from map(int, (task / "children").read_text().split())
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process isn't gone, nor dead and waiting for its parent to notice."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
+        return not state.startswith(("Z", "X"))
+    return False
+
+
+def _kill(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
