@@ -225,10 +225,32 @@ MALFORMED_RULES: list[tuple[dict[str, Any], str, str]] = [
         "InvalidParameterException",
         "Rate in hour should be least 4 and less than 24.",
     ),
+    *(
+        (
+            {"ScheduleExpression": expression},
+            "InvalidParameterException",
+            "Rate in day should be greater than 0 and less than 1000.",
+        )
+        for expression in ("rate(0 days)", "rate(1000 days)")
+    ),
     (
-        {"ScheduleExpression": "rate(1000 days)"},
+        {"ScheduleExpression": "rate(0 hours)"},
         "InvalidParameterException",
-        "Rate in day should be greater than 0 and less than 1000.",
+        "Rate in hour should be least 4 and less than 24.",
+    ),
+    *(
+        (
+            rules,
+            "InvalidParameterException",
+            "You must specify either rotation frequency or schedule expression.",
+        )
+        for rules in ({}, {"Duration": "2h"})
+    ),
+    # Two windows of a day that would overlap: AWS's text for rate() is the nearest.
+    (
+        {"ScheduleExpression": "cron(0 0,4 * * ? *)", "Duration": "5h"},
+        "InvalidParameterException",
+        "Duration cannot be greater than Rate in hour.",
     ),
     (
         {"ScheduleExpression": "rate(1 day)", "Duration": "25h"},
