@@ -6,7 +6,9 @@ A failed attempt is followed by another one after a pause, which these tests don
 
 from collections.abc import Iterator
 import json
+import os
 from pathlib import Path
+import signal
 from typing import Any
 from urllib.parse import quote
 
@@ -463,6 +465,25 @@ def test_server_that_stops_leaves_nothing_of_a_function_running(
         bench.api.close()
 
     assert processes_in(note) == []
+
+
+def test_an_engine_that_is_killed_leaves_nothing_of_a_function_running(tmp_path: Path) -> None:
+    note = tmp_path / "pids"
+    with KeyturnServer.start(tmp_path / "data", arguments=("--api-processes", "1")) as server:
+        variables = server.environment()
+        key = Caller(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
+        bench = bench_on(server, key)
+        bench.rotate(
+            CREATE, DAEMONS.format(note=str(note)) + "threading.Event().wait()", Timeout=60
+        )
+        wait_until(note.exists, what="the daemons")
+        wait_until(lambda: len(processes_in(note)) == 10, what="the daemons")
+        left = processes_in(note)
+
+        os.kill(server.child_pids()["keyturn-engine"], signal.SIGKILL)
+
+        wait_until(lambda: not set(left) & set(processes_in(note)), what="the daemons' end")
+        bench.api.close()
 
 
 # A function that can't be loaded.

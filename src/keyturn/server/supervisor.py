@@ -4,7 +4,8 @@ The supervisor binds the listening socket, forks, and then only waits: it opens 
 key and runs no thread, so a fork is safe at any time. A process that dies is started again, after
 a pause when it dies young. On SIGTERM or SIGINT every process is asked to stop, and killed when it
 takes too long. Should the supervisor itself be killed, the kernel ends its children (prctl(2),
-PR_SET_PDEATHSIG), so that no half of a server is left behind.
+PR_SET_PDEATHSIG), so that no half of a server is left behind. What a process that died left
+running comes to the supervisor, which ends it: a function's daemons don't outlive their engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from contextlib import suppress
 import ctypes
 from dataclasses import dataclass
 import os
+from pathlib import Path
 import signal
 import time
 from types import FrameType
@@ -31,6 +33,7 @@ _HEEDED: Final = (*_STOPPING, signal.SIGALRM)
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
+_PR_SET_CHILD_SUBREAPER: Final = 36
 
 Main = Callable[[], None]
 Group = Mapping[str, Main]
@@ -63,10 +66,11 @@ class Supervisor:
 
     def run(self) -> None:
         """Start every process; return when all have stopped after a signal."""
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         for group in self._groups:
             for name, main in group.items():
                 self._start(name, main)
-        while self._children:
+        while self._children or self._end_strays():
             self._reap()
 
     def _start(self, name: str, main: Main) -> None:
@@ -83,6 +87,8 @@ class Supervisor:
     def _reap(self) -> None:
         pid, status = os.wait()
         child = self._children.pop(pid, None)
+        # Whatever is below us and not ours was left behind, by this process or by another stray.
+        self._end_strays()
         if child is None:
             return
         if self._is_stopping:
@@ -92,6 +98,14 @@ class Supervisor:
         self._pause_for_young(child)
         if not self._is_stopping:
             self._start(child.name, child.main)
+
+    def _end_strays(self) -> bool:
+        """Kill what processes that died left running; return whether there was anything."""
+        strays = _own_children() - self._children.keys()
+        for pid in strays:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(strays)
 
     def _pause_for_young(self, child: _Child) -> None:
         if time.monotonic() - child.started_at < _YOUNG_SECONDS:
@@ -139,6 +153,12 @@ def _run_child(name: str, main: Main) -> NoReturn:
     finally:
         # Not sys.exit: the parent's cleanup isn't the child's to do.
         os._exit(status)
+
+
+def _own_children() -> set[int]:
+    # proc_pid_task(5). This process has one thread.
+    pid = os.getpid()
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 def _take_name(name: str) -> None:
