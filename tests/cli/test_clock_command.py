@@ -263,6 +263,8 @@ def test_second_command_at_once_is_refused(bench: Bench, tmp_path: Path) -> None
 def start_command(bench: Bench, duration: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [
+            # A shell lets what it starts in the background ignore Ctrl-C, and so all below it.
+            *("env", "--default-signal=INT"),
             *(sys.executable, "-m", "keyturn", "clock", "advance", duration, "--json"),
             *("--data-dir", str(bench.server.data_dir)),
         ],

@@ -9,8 +9,8 @@ Kept from it:
 
 Not kept from it: it runs as the user that runs the server, in that user's files and on that user's
 network. It can read the data directory, signal other processes, and see the code of other
-functions; it can start as many processes as its user may, and those, not itself, outlive an engine
-that is killed rather than stopped. Deploy only code that you trust.
+functions; it can start as many processes as its user may, which end with it. Deploy only code that
+you trust.
 
 This is the one place where a function's process is confined; what it says here, the launcher does.
 """
