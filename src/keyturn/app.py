@@ -58,15 +58,17 @@ from keyturn.keys import master_key
 from keyturn.logs import configure_logs
 from keyturn.model.clock import SystemClock
 from keyturn.model.function import Function
+from keyturn.model.secret import Secret
 from keyturn.rotation import history
 from keyturn.rotation.history import RotationRecord
+from keyturn.rotation.retry import retry
 from keyturn.rotation.run import Runner
 from keyturn.secrets import lookup
 from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.server.api_process import listen, serve as serve_requests
 from keyturn.server.asgi import Application
 from keyturn.server.supervisor import Supervisor
-from keyturn.store.database import Database
+from keyturn.store.database import Connection, Database
 from keyturn.store.migrate import migrate
 
 _log = structlog.get_logger(__name__)
@@ -153,17 +155,32 @@ def rotation_history(
     """
     data_dir = DataDir(path)
     _, first_account = data_dir.description()
-    place = (account or first_account, region)
     database = Database(data_dir.database)
     with closing(database), database.read() as connection:
-        try:
-            secret = lookup.find(connection, *place, secret_id)
-        except SecretNotFoundError:
-            raise DataDirError(
-                f"There is no secret {secret_id} in account {place[0]}, region {region}. Name "
-                "another with --account-id or --region."
-            ) from None
+        secret = _secret(connection, account or first_account, region, secret_id)
         return history.of_secret(connection, secret, most)
+
+
+def retry_rotation(path: Path, secret_id: str, *, region: str, account: str | None = None) -> str:
+    """Let a secret's rotation go on now, and return its VersionId; see ``keyturn.rotation.retry``.
+
+    Args:
+        account: None for the server's first account.
+
+    Raises:
+        DataDirError: no server runs there, or it has no such secret.
+        InvalidNameError: no secret can be called that.
+        NothingToRetryError: there is no rotation that could go on.
+    """
+    data_dir = DataDir(path)
+    data_dir.require_server()
+    _, first_account = data_dir.description()
+    core = open_core(data_dir)
+    with closing(core.database), core.database.write() as connection:
+        secret = _secret(connection, account or first_account, region, secret_id)
+        token = retry(connection, core.keyring, secret, core.secrets_clock.now())
+    tapper(data_dir.wake_socket)()
+    return token
 
 
 def create_account(path: Path, account: str) -> None:
@@ -208,6 +225,16 @@ def administrator_environment(path: Path, account: str | None = None) -> dict[st
         "AWS_ACCESS_KEY_ID": pair.access_key_id,
         "AWS_SECRET_ACCESS_KEY": pair.secret_access_key.reveal().decode(),
     }
+
+
+def _secret(connection: Connection, account: str, region: str, secret_id: str) -> Secret:
+    try:
+        return lookup.find(connection, account, region, secret_id)
+    except SecretNotFoundError:
+        raise DataDirError(
+            f"There is no secret {secret_id} in account {account}, region {region}. Name another "
+            "with --account-id or --region."
+        ) from None
 
 
 def _prepare(settings: Settings, data_dir: DataDir) -> None:

@@ -1,4 +1,4 @@
-"""``keyturn rotation``: what rotations did, and why they failed."""
+"""``keyturn rotation``: what rotations did, why they failed, and trying them again."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,27 +18,44 @@ from keyturn.model.rotation import Failure, Remedy
 from keyturn.rotation.history import RotationRecord
 from keyturn.store.rotation_steps import StepRecord
 
-app: Final = typer.Typer(help="What rotations did, and why they failed.", no_args_is_help=True)
+app: Final = typer.Typer(
+    help="What rotations did, why they failed, and trying them again.", no_args_is_help=True
+)
 
 _ROTATIONS_SHOWN: Final = 5
 _COLUMNS: Final = 80
 _PROSPECTS: Final = {
     Remedy.WAIT: "It may succeed by then.",
-    Remedy.REPAIR: "It fails again until that is repaired.",
+    Remedy.REPAIR: "It fails again until that is repaired. Then there is no need to wait: "
+    "keyturn rotation retry.",
     Remedy.FRESH_VALUE: "It is made with another value.",
 }
 
+SecretArgument = Annotated[str, typer.Argument(help="The secret's name or ARN.")]
+RegionOption = Annotated[
+    str,
+    typer.Option(
+        envvar="KEYTURN_REGION", help="Region that the secret is in. An ARN says it itself."
+    ),
+]
+AccountOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Account that the secret is in.  [default: the server's first]",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
 
 
 @app.callback()
 def root() -> None:
-    """What rotations did, and why they failed."""
+    """What rotations did, why they failed, and trying them again."""
 
 
 @app.command("history")
 def history(
-    secret_id: Annotated[str, typer.Argument(help="The secret's name or ARN.")],
+    secret_id: SecretArgument,
     *,
     last: Annotated[
         int,
@@ -49,19 +66,8 @@ def history(
             help="How many rotations to show, the latest first.",
         ),
     ] = _ROTATIONS_SHOWN,
-    region: Annotated[
-        str,
-        typer.Option(
-            envvar="KEYTURN_REGION", help="Region that the secret is in. An ARN says it itself."
-        ),
-    ] = DEFAULT_REGION,
-    account_id: Annotated[
-        str | None,
-        typer.Option(
-            help="Account that the secret is in.  [default: the server's first]",
-            show_default=False,
-        ),
-    ] = None,
+    region: RegionOption = DEFAULT_REGION,
+    account_id: AccountOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,16 +79,44 @@ def history(
     Example: keyturn rotation history MySecret --last 1
     """
     path = data_dir or default_data_dir()
-    arn = Arn.parse(secret_id)
-    if arn is not None:
-        region, account_id = arn.region, arn.account
-    records = server.rotation_history(path, secret_id, last, region=region, account=account_id)
+    region, account = _place(secret_id, region, account_id)
+    records = server.rotation_history(path, secret_id, last, region=region, account=account)
     if as_json:
         typer.echo(json.dumps([_document(record) for record in records], indent=2))
     elif records:
         typer.echo("\n\n".join("\n".join(_lines(record)) for record in records))
     else:
         typer.echo(f"{secret_id} has never been rotated.")
+
+
+@app.command("retry")
+def retry(
+    secret_id: SecretArgument,
+    *,
+    region: RegionOption = DEFAULT_REGION,
+    account_id: AccountOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try a failed rotation again at once, after repairing what it failed for.
+
+    It goes on under the same version. Without this command it is tried again by itself: when,
+    `keyturn rotation history` says.
+
+    Example: keyturn rotation retry MySecret
+    """
+    path = data_dir or default_data_dir()
+    region, account = _place(secret_id, region, account_id)
+    token = server.retry_rotation(path, secret_id, region=region, account=account)
+    if as_json:
+        typer.echo(json.dumps({"VersionId": token}, indent=2))
+        return
+    typer.echo(f"The rotation of {secret_id} to version {token} goes on now.")
+
+
+def _place(secret_id: str, region: str, account_id: str | None) -> tuple[str, str | None]:
+    arn = Arn.parse(secret_id)
+    return (region, account_id) if arn is None else (arn.region, arn.account)
 
 
 def _lines(record: RotationRecord) -> Iterator[str]:

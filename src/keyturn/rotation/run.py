@@ -65,8 +65,8 @@ _UNTELLABLE: Final = Failure(
 _JITTERS: Final = 1000
 _CLOSED: Final = Failure(
     Cause.WINDOW_CLOSED,
-    "its window closed before it could begin; it is tried in the next one, or at once with: aws "
-    "secretsmanager rotate-secret, after removing AWSPENDING",
+    "its window closed before it could begin; it is tried in the next one, or at once with: "
+    "keyturn rotation retry",
 )
 
 

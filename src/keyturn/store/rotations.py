@@ -25,6 +25,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    and_,
     bindparam,
     delete,
     false,
@@ -246,6 +247,13 @@ def end(
     ended = {"state": state.value, "ended_at": to_epoch_ms(now), **_UNHELD}
     known = {"may_be_set": rotation.may_be_set, **_why(failure)}
     _write_fenced(connection, rotation, {**ended, **known})
+
+
+def hasten(connection: Connection, rotation: Rotation, now: datetime) -> bool:
+    """Let a rotation that waits be due now; return whether it waited, and nobody is at it."""
+    waiting = and_(rotations.c.id == rotation.id, is_running, rotations.c.lease_owner.is_(None))
+    due = {"due_at": to_epoch_ms(now)}
+    return connection.execute(update(rotations).where(waiting).values(due)).rowcount == 1
 
 
 def close(connection: Connection, rotation: Rotation, state: State, *, now: datetime) -> bool:
