@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 import os
 from pathlib import Path
+import resource
 import socket
 from time import monotonic_ns
 from typing import Final
@@ -81,8 +82,9 @@ _ENGINE: Final = "engine"
 def serve(settings: Settings) -> None:
     """Prepare the data directory, bind the socket, and run until told to stop."""
     configure_logs()
-    # Whatever this process or its children make is its owner's alone.
+    # Whatever this process or its children make is its owner's alone. A core file would hold keys.
     os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     check(settings)
     data_dir = DataDir(settings.data_dir)
     data_dir.make()

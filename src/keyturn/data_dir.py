@@ -202,15 +202,16 @@ class DataDir:
         )
 
     def require_server(self) -> None:
-        """Return if a server runs on the directory, which has a virtual clock.
+        """Return if a server runs on the directory.
 
         Raises:
             DataDirError: none does.
         """
         if not self.is_served():
+            clock = " --virtual-clock" if self.has_virtual_clock else ""
             raise DataDirError(
-                f"No server is running on {self.path}, and its clock is moved by one. Start it "
-                f"with keyturn serve --virtual-clock --data-dir {self.path}"
+                f"No server is running on {self.path}. Start it with keyturn serve{clock} "
+                f"--data-dir {self.path}"
             )
 
 

@@ -52,6 +52,10 @@ def test_a_rotation_goes_on_at_once_when_what_it_failed_for_is_repaired(
         assert (again.returncode, again.stdout) == (1, "")
         assert "No rotation of db has failed or waits" in again.stderr
 
+    stopped = keyturn("rotation", "retry", "db", *data)
+    assert stopped.returncode == 1
+    assert f"keyturn serve --data-dir {tmp_path / 'data'}" in stopped.stderr
+
 
 def test_there_is_nobody_to_retry_where_no_server_runs(tmp_path: Path, keyturn: Run) -> None:
     done = keyturn("rotation", "retry", "db", "--data-dir", str(tmp_path / "nothing"))

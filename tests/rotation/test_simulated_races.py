@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from keyturn.model.rotation import Cause, State, Step
-from keyturn.rotation import clock_put_back, due, external, plan, request as requests
+from keyturn.rotation import clock_put_back, external, plan, request as requests
 from keyturn.rotation.run import LEASE, WAIT_FOR_RESTORE
 from keyturn.secrets import lifecycle, versions
 from keyturn.store import secrets as rows
@@ -276,7 +276,7 @@ def test_a_version_that_cannot_be_decrypted_is_a_failure_like_any_other(store: D
 def test_a_secret_that_cannot_be_begun_is_looked_at_again_later(store: Database) -> None:
     simulation = Simulation(store)
     with simulation.plain.write() as connection:
-        due.postpone(connection, simulation.secret(connection).id, NOW)
+        plan.look_again(connection, simulation.secret(connection).id, NOW)
         secret = simulation.secret(connection)
 
     assert secret.rotates_at is not None

@@ -17,7 +17,7 @@ from keyturn.engine.loop import run_rounds, succeeds
 from keyturn.engine.narrator import Narrator
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
-from keyturn.rotation import clock_put_back, due
+from keyturn.rotation import clock_put_back, due, plan
 from keyturn.rotation.run import LEASE, Runner
 from keyturn.store import events, rotation_claims
 from keyturn.store.database import Database
@@ -83,7 +83,7 @@ class RotationJob:
             if not succeeds("rotations", partial(self._begin, secret_id, now)):
                 # Or it would be the first of the due ones for ever, in front of all others.
                 with self._database.write() as connection:
-                    due.postpone(connection, secret_id, now)
+                    plan.look_again(connection, secret_id, now)
 
     def _begin(self, secret_id: int, now: datetime) -> None:
         with self._database.write() as connection:

@@ -41,7 +41,7 @@ class Processes:
 
     def adopt_strays(self) -> None:
         """Have what functions leave behind come to this process, which starts nothing else."""
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt_orphans()
         self._adopts_strays = True
 
     def start(self, command: Sequence[str], variables: Mapping[str, str]) -> Process:
@@ -87,12 +87,17 @@ class Processes:
         if not self._adopts_strays:
             return
         with self._lock:
-            strays = set(_children_of(os.getpid())) - {process.pid for process in self._own}
+            strays = set(children_of(os.getpid())) - {process.pid for process in self._own}
             for pid in strays:
                 _stop_and_kill_below(pid)
                 _kill(pid, signal.SIGKILL)
                 with suppress(ChildProcessError):
                     os.waitpid(pid, 0)
+
+
+def adopt_orphans() -> None:
+    """Have what any process below this one leaves behind come to this one."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _stop_and_kill_below(root: int) -> None:
@@ -107,12 +112,13 @@ def _stop_and_kill_below(root: int) -> None:
 
 
 def _descendants_of(pid: int) -> Iterator[int]:
-    for child in _children_of(pid):
+    for child in children_of(pid):
         yield child
         yield from _descendants_of(child)
 
 
-def _children_of(pid: int) -> Iterator[int]:
+def children_of(pid: int) -> Iterator[int]:
+    """Yield the processes that are directly below one, as far as there are any by then."""
     # A process, or a thread of it, may end while it is looked at.
     with suppress(FileNotFoundError, ProcessLookupError):
         for task in Path(f"/proc/{pid}/task").iterdir():

@@ -56,11 +56,6 @@ def begin(connection: Connection, keyring: Keyring, secret_id: int, now: datetim
         beginning.due(connection, keyring, secret, window, now)
 
 
-def postpone(connection: Connection, secret_id: int, now: datetime) -> None:
-    """Look at a secret again a little later: its rotation couldn't be begun, by our own fault."""
-    plan.look_again(connection, secret_id, now)
-
-
 #: Asks what there is to claim, and claims nothing.
 _ANYBODY: Final = Claimant(owner="", at=(), per_host_max=1)
 

@@ -13,13 +13,14 @@ from contextlib import suppress
 import ctypes
 from dataclasses import dataclass
 import os
-from pathlib import Path
 import signal
 import time
 from types import FrameType
 from typing import Final, NoReturn
 
 import structlog
+
+from keyturn.functions.processes import adopt_orphans, children_of
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +34,6 @@ _HEEDED: Final = (*_STOPPING, signal.SIGALRM)
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
-_PR_SET_CHILD_SUBREAPER: Final = 36
 
 Main = Callable[[], None]
 Group = Mapping[str, Main]
@@ -66,7 +66,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Start every process; return when all have stopped after a signal."""
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        adopt_orphans()
         for group in self._groups:
             for name, main in group.items():
                 self._start(name, main)
@@ -101,7 +101,7 @@ class Supervisor:
 
     def _end_strays(self) -> bool:
         """Kill what processes that died left running; return whether there was anything."""
-        strays = _own_children() - self._children.keys()
+        strays = set(children_of(os.getpid())) - self._children.keys()
         for pid in strays:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -153,12 +153,6 @@ def _run_child(name: str, main: Main) -> NoReturn:
     finally:
         # Not sys.exit: the parent's cleanup isn't the child's to do.
         os._exit(status)
-
-
-def _own_children() -> set[int]:
-    # proc_pid_task(5). This process has one thread.
-    pid = os.getpid()
-    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 def _take_name(name: str) -> None:
