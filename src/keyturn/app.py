@@ -45,12 +45,13 @@ from keyturn.engine.advance import advance
 from keyturn.engine.process import EngineParts, run_engine
 from keyturn.engine.virtual_clock import Arrival, Journey, VirtualClock
 from keyturn.engine.wake import tapper
-from keyturn.functions import runtime_dir
-from keyturn.functions.local import LocalInvoker, Place
-from keyturn.functions.log_writer import LogWriter
+from keyturn.functions.execution import runtime_dir
+from keyturn.functions.execution.local import LocalInvoker, Place
+from keyturn.functions.execution.process_variables import SessionKeys, session_name
+from keyturn.functions.execution.remote import RemoteInvoker
+from keyturn.functions.output.log_writer import LogWriter
 from keyturn.functions.permission import SecretsManagerGate
-from keyturn.functions.remote import RemoteInvoker
-from keyturn.functions.variables import SessionKeys, session_name
+from keyturn.functions.runtimes import Runtimes
 from keyturn.iam import bootstrap
 from keyturn.iam.access_keys import AccessKeyPair
 from keyturn.iam.assume import Assumption
@@ -292,7 +293,7 @@ def _services(core: Core, data_dir: DataDir) -> tuple[ServiceApi, ...]:
         ).in_time_of(core.secrets_clock),
         lambda_api(
             database,
-            Functions(database, keyring, authority),
+            Functions(database, keyring, authority, Runtimes()),
             Invoking(database, RemoteInvoker(data_dir.invocation_socket)),
         ),
         logs_api(Reading(database)),

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 import threading
 
-from keyturn.functions.code_cache import CodeCache
+from keyturn.functions.execution.code_cache import CodeCache
 from support.function_bench import FunctionBench
 
 SOURCE = "def lambda_handler(event, context): pass"

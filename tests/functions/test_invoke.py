@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.functions import environment
+from keyturn.functions.execution import environment
+from keyturn.functions.execution.runtime_api import RESPONSE_BYTES_MAX
 from keyturn.functions.invocation import PAYLOAD_BYTES_MAX
 from keyturn.functions.refusals import (
     ExecutionRoleError,
@@ -13,7 +14,6 @@ from keyturn.functions.refusals import (
     FunctionUnavailableError,
     PayloadTooLargeError,
 )
-from keyturn.functions.runtime_api import RESPONSE_BYTES_MAX
 from keyturn.model.errors import NotAllowedError
 from keyturn.model.function import Function
 from support.function_bench import REGION, FunctionBench

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from keyturn.functions.runtime_dir import RUNTIME
+from keyturn.functions.runtimes import OWN_PYTHON
 from support.function_bench import ENDPOINT, REGION, SESSION_SECRET, FunctionBench
 from support.waiting import until
 
@@ -39,7 +39,7 @@ def test_the_environment_is_lambdas_and_nothing_else(
         *("EXCLUDE_CHARACTERS", "HOME", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "LANG"),
         *("LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "_HANDLER"),
     }
-    assert found["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{RUNTIME}"
+    assert found["AWS_EXECUTION_ENV"] == f"AWS_Lambda_{OWN_PYTHON}"
     assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == REGION
     assert found["AWS_ENDPOINT_URL"] == found["SECRETS_MANAGER_ENDPOINT"] == ENDPOINT
     assert found["AWS_LAMBDA_LOG_GROUP_NAME"] == f"/aws/lambda/{function.name}"

@@ -2,8 +2,8 @@
 
 import re
 
-from keyturn.functions.output import CUT, LINE_BYTES_MAX, OUTPUT_BYTES_MAX
-from keyturn.functions.transcript import TAIL_BYTES_MAX
+from keyturn.functions.execution.transcript import TAIL_BYTES_MAX
+from keyturn.functions.output.lines import CUT, LINE_BYTES_MAX, OUTPUT_BYTES_MAX
 from keyturn.model.function import Function
 from support.function_bench import FunctionBench
 from support.waiting import until

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keyturn.functions import pool as pools
-from keyturn.functions.pool import ENVIRONMENTS_PER_FUNCTION_MAX
+from keyturn.functions.execution import pool as pools
+from keyturn.functions.execution.pool import ENVIRONMENTS_PER_FUNCTION_MAX
 from keyturn.functions.refusals import EnvironmentsBusyError, FunctionUnavailableError
 from keyturn.model.function import Function
 from support.function_bench import FunctionBench
@@ -166,7 +166,7 @@ def test_a_process_that_can_not_be_started_makes_the_function_unavailable(
     own: FunctionBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "keyturn.functions.runtime_dir.interpreter", lambda: str(own.folder / "no-python")
+        "keyturn.functions.execution.local.own_interpreter", lambda: own.folder / "no-python"
     )
 
     with pytest.raises(FunctionUnavailableError, match="No such file"):

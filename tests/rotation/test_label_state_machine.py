@@ -40,7 +40,7 @@ from keyturn.data_dir import DataDir
 from keyturn.functions import permission, registry
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.names import read_reference
-from keyturn.functions.runtime_dir import RUNTIME
+from keyturn.functions.runtimes import OWN_PYTHON
 from keyturn.model.errors import ServiceError
 from keyturn.rotation.run import Runner
 from keyturn.store import rotations, secrets
@@ -165,7 +165,7 @@ class Bench:
     def _make_functions(self) -> None:
         request = {
             "Role": f"arn:aws:iam::{ACCOUNT}:role/rotation",
-            "Runtime": RUNTIME,
+            "Runtime": OWN_PYTHON,
             "Handler": HANDLER,
             "Code": {"ZipFile": zipped({"lambda_function.py": ""})},
         }

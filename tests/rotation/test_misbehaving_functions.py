@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from keyturn.functions.output import CUT
+from keyturn.functions.output.lines import CUT
 from keyturn.rotation.failure import REASON_LETTERS_MAX
 from keyturn.store import events
 from keyturn.store.database import Database

@@ -36,7 +36,7 @@ from keyturn.core import Core
 from keyturn.data_dir import DataDir
 from keyturn.functions import permission, registry
 from keyturn.functions.names import read_reference
-from keyturn.functions.runtime_dir import RUNTIME
+from keyturn.functions.runtimes import OWN_PYTHON
 from keyturn.iam import access_keys, policies, users
 from keyturn.iam.access_keys import AccessKeyPair
 from keyturn.iam.authority import Authority
@@ -317,7 +317,7 @@ def make_functions(database: Database) -> None:
     """Make a function that Secrets Manager may invoke, and one that it may not."""
     request = {
         "Role": f"arn:aws:iam::{ACCOUNT}:role/rotation",
-        "Runtime": RUNTIME,
+        "Runtime": OWN_PYTHON,
         "Handler": HANDLER,
         "Code": {"ZipFile": zipped({"lambda_function.py": ""})},
     }

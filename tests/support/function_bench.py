@@ -14,12 +14,14 @@ import secrets
 from typing import Any, Final
 import zipfile
 
-from keyturn.functions import registry, runtime_dir
+from keyturn.functions import registry
+from keyturn.functions.execution import runtime_dir
+from keyturn.functions.execution.local import LocalInvoker, Place
+from keyturn.functions.execution.process_variables import SessionKeys
 from keyturn.functions.invocation import Invocation
-from keyturn.functions.local import LocalInvoker, Place
-from keyturn.functions.log_writer import LogWriter
 from keyturn.functions.names import log_group_name, read_reference
-from keyturn.functions.variables import SessionKeys
+from keyturn.functions.output.log_writer import LogWriter
+from keyturn.functions.runtimes import OWN_PYTHON
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import SystemClock
 from keyturn.model.function import Function
@@ -75,7 +77,7 @@ class FunctionBench:
         reference = read_reference(name, region=REGION, account=ACCOUNT)
         request = {
             "Role": ROLE_ARN,
-            "Runtime": runtime_dir.RUNTIME,
+            "Runtime": OWN_PYTHON,
             "Handler": HANDLER,
             "Code": {"ZipFile": zipped(files)},
             **params,

@@ -20,7 +20,7 @@ from keyturn.api.lambda_.table import lambda_api
 from keyturn.api.logs.reading import Reading
 from keyturn.api.logs.table import logs_api
 from keyturn.functions.invocation import Invocation
-from keyturn.functions.runtime_dir import RUNTIME
+from keyturn.functions.runtimes import OWN_PYTHON, Runtimes
 from keyturn.iam.principal import Principal
 from keyturn.model.errors import ServiceError
 from keyturn.wire.service import load_service
@@ -60,7 +60,7 @@ class LambdaBench(IamBench):
         self.services = {
             "lambda": lambda_api(
                 self.database,
-                Functions(self.database, self.keyring, self.authority),
+                Functions(self.database, self.keyring, self.authority, Runtimes()),
                 Invoking(self.database, self.invoker),
             ),
             "logs": logs_api(Reading(self.database)),
@@ -93,7 +93,7 @@ class LambdaBench(IamBench):
         return {
             "FunctionName": name,
             "Role": self.role_arn,
-            "Runtime": RUNTIME,
+            "Runtime": OWN_PYTHON,
             "Handler": HANDLER,
             "Code": {"ZipFile": zipped({"lambda_function.py": "# nothing"})},
             **params,

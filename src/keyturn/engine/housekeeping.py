@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from keyturn.engine.loop import run_rounds
-from keyturn.functions.pool import Pool
+from keyturn.functions.execution.pool import Pool
 from keyturn.model.clock import Clock
 from keyturn.model.limits import EVENT_DAYS_KEPT
 from keyturn.secrets import lifecycle

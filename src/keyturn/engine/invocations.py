@@ -15,8 +15,7 @@ import msgspec
 import structlog
 from typing_extensions import override
 
-from keyturn.functions.invocation import Invoker
-from keyturn.functions.remote import (
+from keyturn.functions.execution.remote import (
     ANSWER_SECONDS_MAX,
     InvokeAnswer,
     InvokeRequest,
@@ -24,6 +23,7 @@ from keyturn.functions.remote import (
     refusal_of,
     send_frame,
 )
+from keyturn.functions.invocation import Invoker
 from keyturn.model.errors import ServiceError
 
 _log = structlog.get_logger(__name__)

@@ -21,8 +21,8 @@ from keyturn.engine.rotations import RotationJob
 from keyturn.engine.time_travel import TimeTravel
 from keyturn.engine.virtual_clock import VirtualClock
 from keyturn.engine.wake import WakeListener
-from keyturn.functions.local import LocalInvoker
-from keyturn.functions.log_writer import LogWriter
+from keyturn.functions.execution.local import LocalInvoker
+from keyturn.functions.output.log_writer import LogWriter
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
 from keyturn.rotation.run import Runner

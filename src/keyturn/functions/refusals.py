@@ -54,12 +54,13 @@ class ParameterError(InvalidInputError):
 
 
 class UnknownRuntimeError(InvalidInputError):
-    """The runtime isn't on this machine."""
+    """No functions run on that runtime here. ``is_known`` when it is one of those that could."""
 
-    def __init__(self, runtime: str, available: str) -> None:
+    def __init__(self, runtime: str, available: tuple[str, ...], *, is_known: bool) -> None:
         super().__init__(runtime, available)
         self.runtime = runtime
         self.available = available
+        self.is_known = is_known
 
 
 class RoleNotAssumableError(InvalidInputError):

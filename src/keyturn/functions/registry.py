@@ -16,9 +16,7 @@ from keyturn.functions.refusals import (
     ParameterError,
     QualifierNotServedError,
     RevisionMismatchError,
-    UnknownRuntimeError,
 )
-from keyturn.functions.runtime_dir import RUNTIME
 from keyturn.keys.keyring import Keyring
 from keyturn.model.function import Function
 from keyturn.model.ids import new_uuid
@@ -59,7 +57,7 @@ def create(
 
     Raises:
         FunctionExistsError: the name is taken.
-        UnknownRuntimeError, ParameterError, UnzipError, PackageTooLargeError: it can't run so.
+        ParameterError, UnzipError, PackageTooLargeError: it can't run so.
     """
     if rows.find_by_arn(connection, reference.arn) is not None:
         raise FunctionExistsError(reference.name)
@@ -134,7 +132,7 @@ def update_configuration(
 
     Raises:
         RevisionMismatchError: it was changed since the caller looked.
-        UnknownRuntimeError, ParameterError: it can't run so.
+        ParameterError: it can't run so.
     """
     check_revision(function, request.get("RevisionId"))
     unserved.refuse_unserved(function.name, request)
@@ -201,8 +199,6 @@ def _runtime(runtime: str | None) -> str:
             "Runtime and Handler are mandatory parameters for functions created "
             "with deployment packages."
         )
-    if runtime != RUNTIME:
-        raise UnknownRuntimeError(runtime, RUNTIME)
     return runtime
 
 

@@ -20,7 +20,7 @@ from typing import Final, NoReturn
 
 import structlog
 
-from keyturn.functions.processes import adopt_orphans, children_of
+from keyturn.functions.execution.processes import adopt_orphans, children_of
 
 _log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 
 from keyturn.engine import housekeeping
 from keyturn.engine.housekeeping import LOG_RETENTION, Housekeeping
-from keyturn.functions.pool import Pool
+from keyturn.functions.execution.pool import Pool
 from keyturn.keys.keyring import Keyring
 from keyturn.model.plaintext import Plaintext
 from keyturn.model.secret import Secret, SecretValue

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from keyturn.engine.invocations import InvocationServer
+from keyturn.functions.execution.remote import FRAME_BYTES_MAX, RemoteInvoker
+from keyturn.functions.execution.runtime_api import RESPONSE_BYTES_MAX
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.refusals import (
     EnvironmentsBusyError,
@@ -17,8 +19,6 @@ from keyturn.functions.refusals import (
     FunctionUnavailableError,
     PayloadTooLargeError,
 )
-from keyturn.functions.remote import FRAME_BYTES_MAX, RemoteInvoker
-from keyturn.functions.runtime_api import RESPONSE_BYTES_MAX
 from keyturn.model.errors import ServiceError
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:rotate"

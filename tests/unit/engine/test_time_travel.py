@@ -15,7 +15,7 @@ from keyturn.engine import clock_file
 from keyturn.engine.housekeeping import Housekeeping
 from keyturn.engine.time_travel import TimeTravel
 from keyturn.engine.virtual_clock import Arrival, Journey, Outcomes, VirtualClock
-from keyturn.functions.pool import Pool
+from keyturn.functions.execution.pool import Pool
 from keyturn.model.limits import ROTATIONS_PER_SECRET_KEPT
 from keyturn.model.plaintext import Plaintext
 from keyturn.model.rotation import State, Step

@@ -94,18 +94,28 @@ def _unusable(error: ServiceError) -> Fault | None:
             return Fault(_PARAMETER, str(error))
         case refusals.UnzipError(reason=reason):
             return Fault(_PARAMETER, f"{_CANNOT_UNZIP} ({reason})")
-        case refusals.UnknownRuntimeError(runtime=runtime, available=available):
-            text = (
-                f"The runtime {runtime} needs an interpreter that this server doesn't have; it "
-                f"has {available}."
-            )
-            return Fault(_PARAMETER, text)
+        case refusals.UnknownRuntimeError():
+            return Fault(_PARAMETER, _no_runtime(error))
         case refusals.ExecutionRoleError():
             return Fault(_PARAMETER, f"{_ROLE} {error}")
         case refusals.FunctionUnavailableError():
             return Fault("ServiceException", str(error), 500, is_sender=False)
         case _:
             return None
+
+
+def _no_runtime(error: refusals.UnknownRuntimeError) -> str:
+    available = ", ".join(error.available)
+    if error.is_known:
+        return (
+            f"The runtime {error.runtime} needs an interpreter that this server doesn't find; it "
+            f"has {available}. Install it, or name it with keyturn serve --interpreter "
+            f"{error.runtime}=PATH"
+        )
+    return (
+        f"Value {error.runtime} at 'runtime' failed to satisfy constraint: Member must satisfy "
+        f"enum value set: [{available}]"
+    )
 
 
 def _too_large(error: ServiceError) -> Fault | None:

@@ -12,6 +12,7 @@ from keyturn.api.operation import Output
 from keyturn.functions import registry
 from keyturn.functions.names import FunctionRef, read_reference
 from keyturn.functions.refusals import RoleNotAssumableError
+from keyturn.functions.runtimes import Runtimes
 from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.errors import NotAllowedError
@@ -25,14 +26,18 @@ _LAMBDA: Final = "lambda.amazonaws.com"
 class Functions:
     """The operations on functions."""
 
-    def __init__(self, database: Database, keyring: Keyring, authority: Authority) -> None:
+    def __init__(
+        self, database: Database, keyring: Keyring, authority: Authority, runtimes: Runtimes
+    ) -> None:
         self._database = database
+        self._runtimes = runtimes
         self._keyring = keyring
         self._authority = authority
 
     def create_function(self, call: AuthorisedCall) -> Output:
         reference = reference_of(call)
         registry.refuse_qualifier(reference)
+        self._check_runtime(call)
         self._check_role(call, call.params["Role"])
         with self._database.write() as connection:
             function = registry.create(
@@ -80,6 +85,7 @@ class Functions:
 
     def update_function_configuration(self, call: AuthorisedCall) -> Output:
         reference = reference_of(call)
+        self._check_runtime(call)
         if "Role" in call.params:
             self._check_role(call, call.params["Role"])
         with self._database.write() as connection:
@@ -95,6 +101,10 @@ class Functions:
             function = registry.find(connection, reference_of(call))
             rows.delete_function(connection, function)
         return {}
+
+    def _check_runtime(self, call: AuthorisedCall) -> None:
+        if "Runtime" in call.params:
+            self._runtimes.find(call.params["Runtime"])
 
     def _check_role(self, call: AuthorisedCall, role_arn: str) -> None:
         # AWS: whoever gives a role to a service needs iam:PassRole on it; and the role must trust

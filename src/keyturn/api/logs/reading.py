@@ -10,7 +10,7 @@ from typing import Any, Final
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
 from keyturn.api.logs.refusals import GroupExistsError, GroupNotFoundError, StreamNotFoundError
 from keyturn.api.operation import Output
-from keyturn.functions.log_pattern import read_pattern
+from keyturn.functions.output.log_pattern import read_pattern
 from keyturn.functions.refusals import ParameterError
 from keyturn.model.arn import Arn, partition_of
 from keyturn.model.clock import to_epoch_ms

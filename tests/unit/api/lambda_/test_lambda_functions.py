@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from keyturn.functions.package import ZIP_BYTES_MAX
-from keyturn.functions.runtime_dir import RUNTIME
+from keyturn.functions.runtimes import OWN_PYTHON
 from support.function_bench import zipped
 from support.iam_bench import policy, trust
 from support.lambda_bench import LambdaBench
@@ -37,7 +37,7 @@ def test_a_new_function_has_aws_s_defaults(bench: LambdaBench) -> None:
     } == {
         "FunctionName": "rotate",
         "FunctionArn": ARN,
-        "Runtime": RUNTIME,
+        "Runtime": OWN_PYTHON,
         "Handler": "lambda_function.lambda_handler",
         "Description": "",
         "Timeout": 3,
@@ -188,7 +188,7 @@ def test_a_runtime_that_is_not_here_is_refused_by_name(bench: LambdaBench) -> No
 
     assert code == PARAMETER
     assert "java21" in text
-    assert RUNTIME in text
+    assert OWN_PYTHON in text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ The rules, which every caller may rely on:
   that didn't answer, or couldn't start, takes no other event.
 * When an environment is closed, the process is killed with everything that it started.
 * What the process prints until it answers belongs to the invocation, within the limits of
-  ``keyturn.functions.output``.
+  ``keyturn.functions.output.lines``.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
@@ -24,10 +24,10 @@ import shutil
 import time
 from typing import Final
 
-from keyturn.functions.output import Output, WriteLine
-from keyturn.functions.processes import Process, Processes
-from keyturn.functions.runtime_api import Channel, Event, Outcome, RuntimeApi
-from keyturn.functions.sandbox import Confines, command
+from keyturn.functions.execution.processes import Process, Processes
+from keyturn.functions.execution.runtime_api import Channel, Event, Outcome, RuntimeApi
+from keyturn.functions.execution.sandbox import Confines, command
+from keyturn.functions.output.lines import Output, WriteLine
 
 #: AWS: "The Init phase is limited to 10 seconds."
 INIT_SECONDS_MAX: Final = 10

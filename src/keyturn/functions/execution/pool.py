@@ -22,10 +22,10 @@ import threading
 import time
 from typing import Final
 
-from keyturn.functions.environment import Blueprint, Environment
-from keyturn.functions.processes import Processes
+from keyturn.functions.execution.environment import Blueprint, Environment
+from keyturn.functions.execution.processes import Processes
+from keyturn.functions.execution.runtime_api import RuntimeApi
 from keyturn.functions.refusals import EnvironmentsBusyError, FunctionUnavailableError
-from keyturn.functions.runtime_api import RuntimeApi
 
 ENVIRONMENTS_MAX: Final = 32
 ENVIRONMENTS_PER_FUNCTION_MAX: Final = 16

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.functions import log_writer
-from keyturn.functions.log_writer import LogWriter
 from keyturn.functions.names import function_arn
+from keyturn.functions.output import log_writer
+from keyturn.functions.output.log_writer import LogWriter
 from keyturn.model.clock import SystemClock
 from keyturn.model.function import Function
 from keyturn.store import logs

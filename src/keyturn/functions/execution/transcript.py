@@ -9,9 +9,9 @@ import platform
 import signal
 from typing import Final
 
-from keyturn.functions.environment import Died, Ending, TimedOut
-from keyturn.functions.log_writer import LogWriter
+from keyturn.functions.execution.environment import Died, Ending, TimedOut
 from keyturn.functions.names import LATEST
+from keyturn.functions.output.log_writer import LogWriter
 from keyturn.model.function import Function
 
 TAIL_BYTES_MAX: Final = 4096

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from keyturn.functions.variables import session_name
+from keyturn.functions.execution.process_variables import session_name
 from keyturn.model.function import Function
 
 

@@ -6,9 +6,9 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 import json
 from typing import assert_never
 
-from keyturn.functions.environment import Died, Ending, TimedOut
-from keyturn.functions.runtime_api import RESPONSE_BYTES_MAX, Answered, Raised, TooLarge
-from keyturn.functions.transcript import EXIT_ERROR, exited_text, timed_out_text
+from keyturn.functions.execution.environment import Died, Ending, TimedOut
+from keyturn.functions.execution.runtime_api import RESPONSE_BYTES_MAX, Answered, Raised, TooLarge
+from keyturn.functions.execution.transcript import EXIT_ERROR, exited_text, timed_out_text
 
 
 def answer_of(ending: Ending, request_id: str) -> tuple[str | None, bytes]:

@@ -20,7 +20,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from keyturn.functions import launcher
+from keyturn.functions.execution import launcher
 
 #: What a process may have mapped beyond its function's memory: Python itself, stacks of threads.
 ALLOWANCE_MB: Final = 128

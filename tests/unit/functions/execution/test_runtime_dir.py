@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from keyturn.functions import runtime_dir
+from keyturn.functions.execution import runtime_dir
 
 
 def test_what_an_engine_left_half_made_is_removed(tmp_path: Path) -> None:

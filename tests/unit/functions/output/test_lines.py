@@ -4,7 +4,7 @@ import os
 from hypothesis import given, strategies as st
 import pytest
 
-from keyturn.functions.output import CUT, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, Output
+from keyturn.functions.output.lines import CUT, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, Output
 
 
 class Pipe:

@@ -8,7 +8,7 @@ needn't have:
 * what its children leave running is its own, so that it can be found and ended with it;
 * it gains no rights from a program that it starts, and leaves no core file, in which a secret
   could be found;
-* it has as much memory, and as long files, as ``keyturn.functions.sandbox`` says;
+* it has as much memory, and as long files, as ``keyturn.functions.execution.sandbox`` says;
 * it sees the function's own modules first, then those that Lambda brings (boto3), then Python's.
 
 Usage: launcher.py PARENT_PID MEMORY_BYTES FILE_BYTES TASK_ROOT RUNTIME_DIR HANDLER

@@ -8,10 +8,9 @@ from importlib.metadata import distribution
 from pathlib import Path
 import secrets
 import shutil
-import sys
 from typing import Final
 
-RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
+from keyturn.functions.runtimes import OWN_PYTHON
 
 _DISTRIBUTIONS: Final = (
     "awslambdaric",
@@ -28,11 +27,6 @@ _DISTRIBUTIONS: Final = (
 _LEFT_OUT: Final = {"..", "__pycache__"}
 
 
-def interpreter() -> str:
-    """Return Python itself, outside the virtual environment that Keyturn runs in."""
-    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
-
-
 def make(folder: Path) -> Path:
     """Return a folder with the modules, linking them anew: they may have been upgraded.
 
@@ -41,7 +35,7 @@ def make(folder: Path) -> Path:
             while something that outlived that engine writes to it.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    made = folder / secrets.token_hex(8) / RUNTIME
+    made = folder / secrets.token_hex(8) / OWN_PYTHON
     made.mkdir(mode=0o700, parents=True)
     for name in _DISTRIBUTIONS:
         _link(name, made)

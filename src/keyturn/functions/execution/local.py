@@ -14,22 +14,24 @@ from pathlib import Path
 import secrets
 import time
 
-from keyturn.functions import runtime_dir, variables
-from keyturn.functions.answer import answer_of
-from keyturn.functions.code_cache import CodeCache
-from keyturn.functions.environment import Blueprint, Ending, Environment
+from keyturn.functions import variables
+from keyturn.functions.execution.answer import answer_of
+from keyturn.functions.execution.code_cache import CodeCache
+from keyturn.functions.execution.environment import Blueprint, Ending, Environment
+from keyturn.functions.execution.pool import Key, Pool, Slot
+from keyturn.functions.execution.process_variables import SessionKeys, of_process
+from keyturn.functions.execution.runtime_api import Event
+from keyturn.functions.execution.sandbox import Confines
+from keyturn.functions.execution.transcript import Transcript
 from keyturn.functions.invocation import PAYLOAD_BYTES_MAX, Invocation
-from keyturn.functions.log_writer import LogWriter
+from keyturn.functions.output.log_writer import LogWriter
 from keyturn.functions.permission import unqualified
-from keyturn.functions.pool import Key, Pool, Slot
 from keyturn.functions.refusals import (
     ExecutionRoleError,
     FunctionNotFoundError,
     PayloadTooLargeError,
 )
-from keyturn.functions.runtime_api import Event
-from keyturn.functions.sandbox import Confines
-from keyturn.functions.transcript import Transcript
+from keyturn.functions.runtimes import own_interpreter
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock, to_epoch_ms
 from keyturn.model.errors import NotAllowedError
@@ -38,7 +40,7 @@ from keyturn.model.ids import new_uuid
 from keyturn.store import functions as rows
 from keyturn.store.database import Database
 
-IssueSession = Callable[[Function], variables.SessionKeys]
+IssueSession = Callable[[Function], SessionKeys]
 """Returns a session of a function's role, if that trusts Lambda."""
 
 
@@ -138,14 +140,14 @@ class LocalInvoker:
         folders = (self._code.folder_of(function), self._place.runtime, self._temporary())
         stream = f"{self._clock.now():%Y/%m/%d}/[$LATEST]{secrets.token_hex(16)}"
         return Blueprint(
-            interpreter=runtime_dir.interpreter(),
+            interpreter=str(own_interpreter()),
             task_root=folders[0],
             runtime_dir=folders[1],
             temporary=folders[2],
             handler=function.handler,
             log_stream=stream,
             confines=Confines(memory_mb=function.memory_mb, storage_mb=function.storage_mb),
-            variables=variables.of_process(
+            variables=of_process(
                 function,
                 variables.unseal(self._keyring, function),
                 session,
@@ -155,7 +157,7 @@ class LocalInvoker:
             ),
         )
 
-    def _session(self, function: Function) -> variables.SessionKeys:
+    def _session(self, function: Function) -> SessionKeys:
         try:
             return self._issue_session(function)
         except NotAllowedError as error:

@@ -1,6 +1,6 @@
 import pytest
 
-from keyturn.functions.log_pattern import read_pattern
+from keyturn.functions.output.log_pattern import read_pattern
 from keyturn.functions.refusals import ParameterError
 
 

@@ -1,0 +1,1 @@
+"""Running functions: environments, sandboxes, and what stands between them and an invocation."""

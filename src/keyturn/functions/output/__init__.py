@@ -1,0 +1,1 @@
+"""What functions print, on its way to the log."""
