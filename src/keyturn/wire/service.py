@@ -30,6 +30,9 @@ _INTERNAL_FAILURE_CODES: Final[Mapping[str, str]] = {
     "iam": "ServiceFailure",
     "sts": INTERNAL_FAILURE,
 }
+# What a service calls input that breaks its model's constraints, unless it is as its protocol's
+# other services do.
+_INVALID_CODES: Final[Mapping[str, str]] = {"logs": "InvalidParameterException"}
 _PROTOCOLS: Final[Mapping[str, Callable[[ServiceModel], WireProtocol]]] = {
     "json": AwsJson,
     "rest-json": RestJson,
@@ -47,7 +50,7 @@ def load_service(signing_name: str) -> "Service":
     internal_failure_code = _INTERNAL_FAILURE_CODES[signing_name]
     loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
     model = ServiceModel(loader.load_service_model(signing_name, "service-2"), signing_name)
-    return Service(model, internal_failure_code)
+    return Service(model, internal_failure_code, _INVALID_CODES.get(signing_name))
 
 
 class Service:
@@ -58,12 +61,18 @@ class Service:
         operation_names: every operation in the model, whether anyone handles it or not.
     """
 
-    def __init__(self, model: ServiceModel, internal_failure_code: str = INTERNAL_FAILURE) -> None:
+    def __init__(
+        self,
+        model: ServiceModel,
+        internal_failure_code: str = INTERNAL_FAILURE,
+        invalid_code: str | None = None,
+    ) -> None:
         self.name = str(model.service_name)
         self.operation_names = frozenset(model.operation_names)
         self._model = model
         self._protocol = _PROTOCOLS[model.metadata["protocol"]](model)
         self._internal_failure_code = internal_failure_code
+        self._invalid_code = invalid_code or self._protocol.invalid_code
         self._operations: dict[str, Operation] = {}
 
     def route(self, request: HttpRequest) -> "Operation":
@@ -81,7 +90,9 @@ class Service:
         """Return the operation of that name; it must be one of ``operation_names``."""
         if name not in self._operations:
             model = self._model.operation_model(name)
-            self._operations[name] = Operation(self.name, model, self._protocol)
+            self._operations[name] = Operation(
+                self.name, model, self._protocol, self._invalid_code
+            )
         return self._operations[name]
 
     def encode_fault(self, fault: Fault, request_id: str) -> HttpResponse:
@@ -101,11 +112,18 @@ class Operation:
         name: such as ``GetSecretValue``.
     """
 
-    def __init__(self, service_name: str, model: OperationModel, protocol: WireProtocol) -> None:
+    def __init__(
+        self,
+        service_name: str,
+        model: OperationModel,
+        protocol: WireProtocol,
+        invalid_code: str,
+    ) -> None:
         self.service_name = service_name
         self.name = str(model.name)
         self._model = model
         self._protocol = protocol
+        self._invalid_code = invalid_code
 
     def decode(self, request: HttpRequest) -> dict[str, Any]:
         """Return a request's parameters, which are as the model says.
@@ -119,7 +137,7 @@ class Operation:
             raise Fault(self._protocol.malformed_code, str(malformed)) from None
         message = self._message_of(params)
         if message is not None:
-            raise Fault(self._protocol.invalid_code, message)
+            raise Fault(self._invalid_code, message)
         return params
 
     def encode(self, output: Mapping[str, Any], request_id: str) -> HttpResponse:

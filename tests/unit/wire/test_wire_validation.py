@@ -110,6 +110,16 @@ def test_query_services_have_their_own_code_for_violations() -> None:
     )
 
 
+def test_logs_calls_it_an_invalid_parameter() -> None:
+    refused = refusal("logs", "PutLogEvents", {"logGroupName": "g", "logStreamName": "s"})
+
+    assert (refused.code, refused.status) == ("InvalidParameterException", 400)
+    assert refused.message == (
+        "1 validation error detected: Value null at 'logEvents' failed to satisfy constraint: "
+        "Member must not be null"
+    )
+
+
 def test_a_map_is_blamed_for_its_keys_and_its_values() -> None:
     refused = refusal(
         "logs", "TagLogGroup", {"logGroupName": "g", "tags": {"k": "v" * 257, "": "v"}}

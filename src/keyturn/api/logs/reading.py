@@ -1,228 +1,165 @@
-"""Reading logs, and the groups that they are in.
+"""Reading events: those of one stream, and a search through a group.
 
-AWS: CloudWatch Logs API reference, DescribeLogGroups, DescribeLogStreams, GetLogEvents,
-FilterLogEvents, CreateLogGroup, DeleteLogGroup.
+* A page holds no more than ``PAGE_BYTES_MAX`` of events, as on AWS.
+* A search looks at no more than ``SEARCHED_EVENTS_MAX`` events for a page, nor at more than
+  ``PAGE_BYTES_MAX`` of them, whether they match or not: a page may be empty, and go on.
+
+AWS: CloudWatch Logs API reference, GetLogEvents, FilterLogEvents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
-from keyturn.api.logs.refusals import GroupExistsError, GroupNotFoundError, StreamNotFoundError
+from keyturn.api.calls import AuthorisedCall
+from keyturn.api.logs.refusals import StreamNotFoundError
+from keyturn.api.logs.resources import find_group, find_stream, named_group
+from keyturn.api.logs.tokens import BACKWARD, FORWARD, event_place, event_token, page_tokens
 from keyturn.api.operation import Output
 from keyturn.functions.output.log_pattern import read_pattern
 from keyturn.functions.refusals import ParameterError
-from keyturn.model.arn import Arn, partition_of
 from keyturn.model.clock import to_epoch_ms
-from keyturn.store import logs
+from keyturn.store import log_listing, logs
 from keyturn.store.database import Connection, Database
-from keyturn.store.logs import EventQuery, Group, LogEvent, Stream, StreamQuery
+from keyturn.store.log_listing import StreamQuery
+from keyturn.store.log_tables import Group
+from keyturn.store.logs import EventQuery, LogEvent
 
 EVENTS_PAGE_MAX: Final = 10_000
-LIST_PAGE_MAX: Final = 50
+PAGE_BYTES_MAX: Final = 1_048_576
+SEARCHED_EVENTS_MAX: Final = 10_000
+#: AWS takes as many names; a prefix that more streams have is looked for among all events.
+STREAMS_MERGED_MAX: Final = 100
 
-_WRONG_TOKEN: Final = "The specified nextToken is invalid."
-# Whatever a token of ours holds fits into the store's integers.
-_DIGITS_MAX: Final = 18
+# AWS: FilterLogEvents, "startFromHead to false is supported only when startTime is on or after".
+_LATEST_FIRST_SINCE_MS: Final = to_epoch_ms(datetime(2024, 1, 1, tzinfo=UTC))
+
+# No event is from later: it is the store's last integer.
+_TIME_MAX_MS: Final = 2**63 - 1
+
+Wanted = Callable[[LogEvent], bool]
 
 
 class Reading:
-    """The operations on logs."""
+    """The operations that read events."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create_log_group(self, call: AuthorisedCall) -> Output:
-        name = call.params["logGroupName"]
-        with self._database.write() as connection:
-            if logs.find_group(connection, call.account, call.region, name) is not None:
-                raise GroupExistsError
-            logs.insert_group(connection, call.account, call.region, name, call.received_at)
-        return {}
-
-    def delete_log_group(self, call: AuthorisedCall) -> Output:
-        with self._database.write() as connection:
-            logs.delete_group(connection, _group(connection, call).id)
-        return {}
-
-    def describe_log_groups(self, call: AuthorisedCall) -> Output:
-        most = call.params.get("limit", LIST_PAGE_MAX)
-        with self._database.read() as connection:
-            found = logs.groups_page(
-                connection,
-                account=call.account,
-                region=call.region,
-                prefix=call.params.get("logGroupNamePrefix", ""),
-                after=call.params.get("nextToken", ""),
-                most=most + 1,
-            )
-        return {
-            "logGroups": [_group_members(group) for group in found[:most]],
-            "nextToken": found[most - 1].name if len(found) > most else None,
-        }
-
-    def describe_log_streams(self, call: AuthorisedCall) -> Output:
-        most = call.params.get("limit", LIST_PAGE_MAX)
-        with self._database.read() as connection:
-            group = _group(connection, call)
-            query = _stream_query(group, call.params, most)
-            found = logs.streams_page(connection, query)
-        return {
-            "logStreams": [_stream_members(group, stream) for stream in found[:most]],
-            "nextToken": str(query.skipped + most) if len(found) > most else None,
-        }
-
     def get_log_events(self, call: AuthorisedCall) -> Output:
         params = call.params
-        place, is_backward = _place(params.get("nextToken"))
+        place, is_backward = event_place(params.get("nextToken"))
         if place is None:
             is_backward = not params.get("startFromHead", False)
+        most = params.get("limit", EVENTS_PAGE_MAX)
         with self._database.read() as connection:
-            group = _group(connection, call)
-            if logs.find_stream_id(connection, group.id, params["logStreamName"]) is None:
-                raise StreamNotFoundError
-            found = logs.read(
-                connection,
-                EventQuery(
-                    group_id=group.id,
-                    streams=[params["logStreamName"]],
-                    start_ms=params.get("startTime"),
-                    end_ms=params.get("endTime"),
-                    place=place,
-                    is_backward=is_backward,
-                    most=params.get("limit", EVENTS_PAGE_MAX),
-                ),
+            group = find_group(connection, named_group(call), call)
+            stream = find_stream(connection, group, params["logStreamName"])
+            query = EventQuery(
+                group_id=group.id,
+                stream_ids=[stream.id],
+                start_ms=params.get("startTime"),
+                end_ms=params.get("endTime"),
+                place=place,
+                is_backward=is_backward,
+                most=most,
             )
+            with closing(logs.scan(connection, query)) as events:
+                found, _ = _page(events, most, lambda _: True)
+        page = found[::-1] if is_backward else found
         return {
-            "events": [_event_members(event) for event in found],
-            **_tokens(found, place, is_backward=is_backward),
+            "events": [_event_members(event) for event in page],
+            **page_tokens(page, place, is_backward=is_backward),
         }
 
     def filter_log_events(self, call: AuthorisedCall) -> Output:
         params = call.params
         matches = read_pattern(params.get("filterPattern", ""))
-        most = params.get("limit", EVENTS_PAGE_MAX)
+        is_backward = _is_latest_first(params)
         with self._database.read() as connection:
-            group = _group(connection, call)
-            found = logs.read(
-                connection,
-                EventQuery(
-                    group_id=group.id,
-                    streams=params.get("logStreamNames"),
-                    prefix=params.get("logStreamNamePrefix"),
-                    start_ms=params.get("startTime"),
-                    end_ms=params.get("endTime"),
-                    place=_place(params.get("nextToken"))[0],
-                    most=most + 1,
-                ),
+            group = find_group(connection, named_group(call), call)
+            stream_ids = _streams(connection, group, params)
+            query = EventQuery(
+                group_id=group.id,
+                stream_ids=stream_ids,
+                start_ms=params.get("startTime"),
+                end_ms=_behind(params.get("endTime")),
+                place=event_place(params.get("nextToken"))[0],
+                is_backward=is_backward,
+                most=SEARCHED_EVENTS_MAX + 1,
             )
-        page = found[:most]
+            prefix = params.get("logStreamNamePrefix", "") if stream_ids is None else ""
+            with closing(logs.scan(connection, query)) as events:
+                found, last = _page(
+                    events,
+                    params.get("limit", EVENTS_PAGE_MAX),
+                    lambda event: _is_in(event, prefix) and matches(event.message),
+                )
+        direction = BACKWARD if is_backward else FORWARD
         return {
-            "events": [_filtered_members(event) for event in page if matches(event.message)],
+            "events": [_filtered_members(event) for event in found],
+            # AWS: no longer supported since 2020, and an empty list.
             "searchedLogStreams": [],
-            "nextToken": _token("f", page[-1]) if len(found) > most else None,
+            "nextToken": None if last is None else event_token(direction, last),
         }
 
 
-def group_name(call: AuthenticatedCall) -> str:
-    """Return the group that a call names, by its name or its ARN."""
-    stated = call.params.get("logGroupName") or call.params.get("logGroupIdentifier")
-    if not stated:
-        raise ParameterError("Either logGroupName or logGroupIdentifier must be given.")
-    arn = Arn.parse(stated)
-    return (
-        str(stated) if arn is None else arn.resource.removeprefix("log-group:").removesuffix(":*")
-    )
+def _page(
+    events: Iterator[LogEvent], most: int, is_wanted: Wanted
+) -> tuple[list[LogEvent], LogEvent | None]:
+    """Return a page of events, and the last that was looked at when there are more."""
+    page: list[LogEvent] = []
+    last: LogEvent | None = None
+    searched, left_bytes = 0, PAGE_BYTES_MAX
+    for event in events:
+        is_full = len(page) == most or searched == SEARCHED_EVENTS_MAX
+        if last is not None and (is_full or event.size_bytes > left_bytes):
+            return page, last
+        searched, left_bytes, last = searched + 1, left_bytes - event.size_bytes, event
+        if is_wanted(event):
+            page.append(event)
+    return page, None
 
 
-def group_arn(region: str, account: str, name: str) -> str:
-    """Return the ARN that policies name a group by."""
-    return str(Arn(partition_of(region), "logs", region, account, f"log-group:{name}:*"))
+def _behind(end_ms: int | None) -> int | None:
+    # AWS: "Events with a timestamp later than this time are not returned." In GetLogEvents those
+    # of this very moment aren't either.
+    return None if end_ms is None or end_ms >= _TIME_MAX_MS else end_ms + 1
 
 
-def _group(connection: Connection, call: AuthorisedCall) -> Group:
-    group = logs.find_group(connection, call.account, call.region, group_name(call))
-    if group is None:
-        raise GroupNotFoundError
-    return group
+def _is_latest_first(params: Mapping[str, Any]) -> bool:
+    if "nextToken" in params:
+        return event_place(params["nextToken"])[1]
+    if params.get("startFromHead", True):
+        return False
+    if params.get("startTime", 0) < _LATEST_FIRST_SINCE_MS:
+        raise ParameterError(
+            "startFromHead can be false only if startTime is on or after Jan 1, 2024 00:00:00 UTC."
+        )
+    return True
 
 
-def _stream_query(group: Group, params: Mapping[str, Any], most: int) -> StreamQuery:
-    is_by_time = params.get("orderBy") == "LastEventTime"
-    if is_by_time and "logStreamNamePrefix" in params:
-        raise ParameterError("Cannot order by LastEventTime with a logStreamNamePrefix.")
-    return StreamQuery(
-        group_id=group.id,
-        prefix=params.get("logStreamNamePrefix", ""),
-        is_by_time=is_by_time,
-        is_descending=params.get("descending", False),
-        skipped=_number(params.get("nextToken", "0")),
-        most=most + 1,
-    )
+def _streams(connection: Connection, group: Group, params: Mapping[str, Any]) -> list[int] | None:
+    """Return our numbers for the streams to search; None to search the whole group."""
+    names, prefix = params.get("logStreamNames"), params.get("logStreamNamePrefix")
+    if names is not None and prefix is not None:
+        raise ParameterError("logStreamNames and logStreamNamePrefix can't both be given.")
+    if names is not None:
+        found = log_listing.stream_ids(connection, group.id, names)
+        if len(found) < len(set(names)):
+            raise StreamNotFoundError
+        return found
+    if prefix is None:
+        return None
+    query = StreamQuery(group_id=group.id, prefix=prefix, most=STREAMS_MERGED_MAX + 1)
+    streams = log_listing.streams_page(connection, query)
+    return None if len(streams) > STREAMS_MERGED_MAX else [stream.id for stream in streams]
 
 
-def _place(token: str | None) -> tuple[tuple[int, int] | None, bool]:
-    """Return the place that a token names, and whether it leads backward from there."""
-    if token is None:
-        return None, False
-    direction, _, rest = token.partition("/")
-    at, _, number = rest.partition("/")
-    if direction not in ("f", "b"):
-        raise ParameterError(_WRONG_TOKEN)
-    return (_number(at), _number(number)), direction == "b"
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX):
-        raise ParameterError(_WRONG_TOKEN)
-    return int(text)
-
-
-def _token(direction: str, event: LogEvent) -> str:
-    return f"{direction}/{to_epoch_ms(event.at)}/{event.id}"
-
-
-def _tokens(found: list[LogEvent], place: tuple[int, int] | None, *, is_backward: bool) -> Output:
-    if not found:
-        # AWS: at either end the same token comes back. The other leads back over what was seen,
-        # the event at this place with it.
-        at, number = place or (0, 1)
-        return {
-            "nextForwardToken": f"f/{at}/{number - is_backward}",
-            "nextBackwardToken": f"b/{at}/{number + (not is_backward)}",
-        }
-    return {
-        "nextForwardToken": _token("f", found[-1]),
-        "nextBackwardToken": _token("b", found[0]),
-    }
-
-
-def _group_members(group: Group) -> Output:
-    arn = group_arn(group.region, group.account, group.name)
-    return {
-        "logGroupName": group.name,
-        "creationTime": to_epoch_ms(group.created_at),
-        "metricFilterCount": 0,
-        "arn": arn,
-        "logGroupArn": arn.removesuffix(":*"),
-        "storedBytes": 0,
-        "logGroupClass": "STANDARD",
-    }
-
-
-def _stream_members(group: Group, stream: Stream) -> Output:
-    arn = group_arn(group.region, group.account, group.name)
-    return {
-        "logStreamName": stream.name,
-        "creationTime": to_epoch_ms(stream.created_at),
-        "firstEventTimestamp": None if stream.first_at is None else to_epoch_ms(stream.first_at),
-        "lastEventTimestamp": None if stream.last_at is None else to_epoch_ms(stream.last_at),
-        "lastIngestionTime": (
-            None if stream.ingested_at is None else to_epoch_ms(stream.ingested_at)
-        ),
-        "arn": f"{arn.removesuffix(':*')}:log-stream:{stream.name}",
-        "storedBytes": 0,
-    }
+def _is_in(event: LogEvent, prefix: str) -> bool:
+    # The name of a stream that is being deleted has a colon.
+    return event.stream.startswith(prefix) and not event.stream.startswith(":")
 
 
 def _event_members(event: LogEvent) -> Output:

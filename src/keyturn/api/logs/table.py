@@ -3,53 +3,50 @@
 AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
 """
 
-from keyturn.api.calls import AuthenticatedCall
-from keyturn.api.logs.reading import Reading, group_arn, group_name
-from keyturn.api.logs.refusals import GroupExistsError, GroupNotFoundError, StreamNotFoundError
-from keyturn.api.operation import Handler, Operation, Resource, ResourceOf, ServiceApi
-from keyturn.functions.refusals import ParameterError
-from keyturn.model.errors import ServiceError
-from keyturn.wire.fault import Fault
+from typing import Final
 
-_SERVICE = "logs"
-_NOT_FOUND = "ResourceNotFoundException"
+from keyturn.api.logs.faults import fault_of
+from keyturn.api.logs.groups import Groups
+from keyturn.api.logs.reading import Reading
+from keyturn.api.logs.resources import LogResources
+from keyturn.api.logs.streams import Streams
+from keyturn.api.logs.tags import Tagging
+from keyturn.api.logs.writing import Writing
+from keyturn.api.operation import Handler, Operation, ResourceOf, ServiceApi
+from keyturn.iam.authority import Authority
+from keyturn.store.database import Database
+
+_SERVICE: Final = "logs"
 
 
-def logs_api(reading: Reading) -> ServiceApi:
-    """Return CloudWatch Logs as far as it is served."""
+def logs_api(database: Database, authority: Authority) -> ServiceApi:
+    """Return CloudWatch Logs as far as functions' logs need it."""
+    resources = LogResources(database)
+    groups, streams = Groups(database, authority), Streams(database)
+    reading, tagging = Reading(database), Tagging(database)
     operations = (
-        _on("CreateLogGroup", _group, reading.create_log_group),
-        _on("DeleteLogGroup", _group, reading.delete_log_group),
-        _on("DescribeLogGroups", _every_group, reading.describe_log_groups),
-        _on("DescribeLogStreams", _group, reading.describe_log_streams),
-        _on("FilterLogEvents", _group, reading.filter_log_events),
-        _on("GetLogEvents", _group, reading.get_log_events),
+        _on("CreateLogGroup", resources.new_group, groups.create_log_group),
+        _on("CreateLogStream", resources.stream, streams.create_log_stream),
+        _on("DeleteLogGroup", resources.group, groups.delete_log_group),
+        _on("DeleteLogStream", resources.stream, streams.delete_log_stream),
+        _on("DeleteRetentionPolicy", resources.group, groups.delete_retention_policy),
+        _on("DescribeLogGroups", resources.every_group, groups.describe_log_groups),
+        _on("DescribeLogStreams", resources.group, streams.describe_log_streams),
+        _on("DescribeMetricFilters", resources.every_group, groups.describe_metric_filters),
+        _on("DescribeSubscriptionFilters", resources.group, groups.describe_subscription_filters),
+        _on("FilterLogEvents", resources.group, reading.filter_log_events),
+        _on("GetLogEvents", resources.stream, reading.get_log_events),
+        _on("ListTagsForResource", resources.tagged, tagging.list_tags_for_resource),
+        _on("ListTagsLogGroup", resources.group, tagging.list_tags_log_group),
+        _on("PutLogEvents", resources.stream, Writing(database).put_log_events),
+        _on("PutRetentionPolicy", resources.group, groups.put_retention_policy),
+        _on("TagLogGroup", resources.tagged_by_name, tagging.tag_log_group),
+        _on("TagResource", resources.tagged, tagging.tag_resource),
+        _on("UntagLogGroup", resources.tagged_by_name, tagging.untag_log_group),
+        _on("UntagResource", resources.tagged, tagging.untag_resource),
     )
-    return ServiceApi(_SERVICE, operations, _fault_of)
+    return ServiceApi(_SERVICE, operations, fault_of)
 
 
 def _on(name: str, resource: ResourceOf, handler: Handler) -> Operation:
     return Operation(name, f"{_SERVICE}:{name}", resource, handler)
-
-
-def _group(call: AuthenticatedCall) -> Resource:
-    return Resource(group_arn(call.region, call.account, group_name(call)))
-
-
-def _every_group(call: AuthenticatedCall) -> Resource:
-    return Resource(group_arn(call.region, call.account, "*"))
-
-
-def _fault_of(error: ServiceError) -> Fault | None:
-    match error:
-        case GroupNotFoundError():
-            return Fault(_NOT_FOUND, "The specified log group does not exist.")
-        case StreamNotFoundError():
-            return Fault(_NOT_FOUND, "The specified log stream does not exist.")
-        case GroupExistsError():
-            text = "The specified log group already exists"
-            return Fault("ResourceAlreadyExistsException", text)
-        case ParameterError():
-            return Fault("InvalidParameterException", str(error))
-        case _:
-            return None

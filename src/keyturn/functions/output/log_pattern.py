@@ -1,45 +1,41 @@
-"""A filter pattern of CloudWatch Logs for plain texts. Pure.
+"""A filter pattern of CloudWatch Logs: which messages it matches. Pure.
 
-Terms are separated by spaces, or quoted; every one must occur, ``-term`` must not, and of the
-``?term`` ones at least one must. Patterns that look into JSON or columns aren't served.
+There are four kinds, told apart by how they begin: ``{`` looks into JSON, ``[`` into columns,
+``%`` is a regular expression, and anything else is terms. Each has a module beside this one.
+
+* Whatever the pattern and the message, the work for a message grows with its length alone.
+* A pattern that AWS's page has no meaning for is refused, with the place where it goes wrong.
 
 AWS: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
 from collections.abc import Callable
-import re
-from typing import Final
 
-from keyturn.functions.refusals import ParameterError
+from keyturn.functions.output.pattern_columns import read_columns
+from keyturn.functions.output.pattern_json import read_json
+from keyturn.functions.output.pattern_reader import PatternReader
+from keyturn.functions.output.pattern_terms import read_terms
+from keyturn.functions.output.pattern_values import read_regex
 
-_TERM: Final = re.compile(r'\s*([-?]?)(?:"((?:[^"\\]|\\.)*)"|([^\s"]+))')
+Matches = Callable[[str], bool]
 
 
-def read_pattern(text: str) -> Callable[[str], bool]:
+def read_pattern(text: str) -> Matches:
     """Return the test that a pattern means.
 
     Raises:
-        ParameterError: it is of a kind that isn't served, or no pattern at all.
+        ParameterError: it means nothing.
     """
-    if text.lstrip().startswith(("{", "[", "%")):
-        raise ParameterError(
-            "Filter patterns for JSON, columns and regular expressions aren't served; use terms."
-        )
-    terms: dict[str, list[str]] = {"": [], "-": [], "?": []}
-    at = 0
-    while at < len(text.rstrip()):
-        match = _TERM.match(text, at)
-        if match is None:
-            raise ParameterError("Invalid filter pattern: a quotation mark isn't closed.")
-        sign, quoted, plain = match.groups()
-        terms[sign].append(plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
-        at = match.end()
-    return lambda message: _matches(message, terms)
-
-
-def _matches(message: str, terms: dict[str, list[str]]) -> bool:
-    if any(term in message for term in terms["-"]):
-        return False
-    if terms["?"] and not any(term in message for term in terms["?"]):
-        return False
-    return all(term in message for term in terms[""])
+    reader = PatternReader(text)
+    reader.skip_blanks()
+    match reader.next_character:
+        case "{":
+            matches = read_json(reader)
+        case "[":
+            matches = read_columns(reader)
+        case "%":
+            matches = read_regex(reader)
+        case _:
+            matches = read_terms(reader)
+    reader.require_end()
+    return matches
