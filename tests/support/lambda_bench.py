@@ -11,26 +11,28 @@ from pathlib import Path
 import secrets
 from typing import Any
 
+from sqlalchemy import select
 from typing_extensions import override
 
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
-from keyturn.api.lambda_.functions import Functions
-from keyturn.api.lambda_.invoking import Invoking
-from keyturn.api.lambda_.table import lambda_api
-from keyturn.api.logs.reading import Reading
+from keyturn.api.lambda_.code_links import CodeLinks
+from keyturn.api.lambda_.table import Means, lambda_api
 from keyturn.api.logs.table import logs_api
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.runtimes import OWN_PYTHON, Runtimes
 from keyturn.iam.principal import Principal
 from keyturn.model.errors import ServiceError
+from keyturn.store.functions import code
 from keyturn.wire.service import load_service
 from support.aws_client import AwsClient
-from support.function_bench import HANDLER, REGION, zipped
+from support.function_bench import ENDPOINT, HANDLER, REGION, zipped
 from support.iam_bench import IamBench
 
 _NOTHING = Invocation(
     request_id="r", function_error=None, payload=b"null", log_tail=b"START\nEND\n"
 )
+
+LAYER_CODE = zipped({"python/shared.py": "# nothing"})
 
 
 class ScriptedInvoker:
@@ -57,14 +59,22 @@ class LambdaBench(IamBench):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.invoker = ScriptedInvoker()
+        self.links = CodeLinks(self.database, self.keyring, self.clock, lambda: ENDPOINT)
         self.services = {
             "lambda": lambda_api(
-                self.database,
-                Functions(self.database, self.keyring, self.authority, Runtimes()),
-                Invoking(self.database, self.invoker),
+                Means(
+                    database=self.database,
+                    keyring=self.keyring,
+                    authority=self.authority,
+                    runtimes=Runtimes(),
+                    invoker=self.invoker,
+                    links=self.links,
+                    wake=self._wake,
+                )
             ),
-            "logs": logs_api(Reading(self.database)),
+            "logs": logs_api(self.database, self.authority),
         }
+        self.wakes = 0
         self.root = self.administrator()
         self.role_arn = self.role("rotation-lambda-role").arn
 
@@ -77,7 +87,10 @@ class LambdaBench(IamBench):
             self.do("DeleteFunction", FunctionName=function["FunctionName"])
         for group in self.do("DescribeLogGroups")["logGroups"]:
             self.do("DeleteLogGroup", logGroupName=group["logGroupName"])
+        for layer in self.do("ListLayers")["Layers"]:
+            self._delete_layer(layer["LayerName"])
         self.invoker.reset()
+        self.wakes = 0
         return self
 
     def somebody(self, *policies: str) -> Principal:
@@ -87,6 +100,38 @@ class LambdaBench(IamBench):
     def create_function(self, name: str, **params: object) -> dict[str, Any]:
         """Make a function, by default one that does nothing."""
         return self.do("CreateFunction", **self.request(name, **params))
+
+    def function(self, **params: object) -> str:
+        """Make a function under a name that none ever had: its first version is 1."""
+        name = f"f{secrets.token_hex(6)}"
+        self.create_function(name, **params)
+        return name
+
+    def published(self, name: str, *sources: str) -> list[str]:
+        """Publish a version with each of these as its code; return their numbers."""
+        return [
+            self.do(
+                "UpdateFunctionCode",
+                FunctionName=name,
+                ZipFile=zipped({"lambda_function.py": source}),
+                Publish=True,
+            )["Version"]
+            for source in sources
+        ]
+
+    def layer(self, name: str = "", **params: object) -> str:
+        """Publish a version of a layer, by default of a new one; return the version's ARN."""
+        published = self.do(
+            "PublishLayerVersion",
+            LayerName=name or f"l{secrets.token_hex(6)}",
+            **{"Content": {"ZipFile": LAYER_CODE}, **params},
+        )
+        return str(published["LayerVersionArn"])
+
+    def code_hashes(self) -> set[str]:
+        """Return the hashes of the packages that the store has."""
+        with self.database.read() as connection:
+            return set(connection.execute(select(code.c.sha256)).scalars())
 
     def request(self, name: str, **params: object) -> dict[str, Any]:
         """Return what CreateFunction is sent."""
@@ -107,6 +152,13 @@ class LambdaBench(IamBench):
         """Return how a call of the administrator is refused."""
         return self.fault(self.root, operation, **params)
 
+    def _wake(self) -> None:
+        self.wakes += 1
+
+    def _delete_layer(self, name: str) -> None:
+        for version in self.do("ListLayerVersions", LayerName=name)["LayerVersions"]:
+            self.do("DeleteLayerVersion", LayerName=name, VersionNumber=version["Version"])
+
     @override
     def call(self, caller: Principal, name: str, **params: object) -> dict[str, Any]:
         service, operation = self._found(name)
@@ -126,7 +178,7 @@ class LambdaBench(IamBench):
         )
         output = operation.handler(AuthorisedCall(**_members(call)))
         response = wire.encode(output, "r")
-        assert response.status in (200, 201, 204)
+        assert response.status in (200, 201, 202, 204)
         return client.output(name, response) if client.operation(name).output_shape else {}
 
 

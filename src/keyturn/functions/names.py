@@ -12,13 +12,17 @@ from typing import Final
 
 from keyturn.functions.refusals import ParameterError
 from keyturn.model.arn import Arn, partition_of
+from keyturn.model.function import LATEST
 
-LATEST: Final = "$LATEST"
+__all__ = ["LATEST", "FunctionRef", "function_arn", "read_arn", "read_reference"]
+
 _REFERENCE: Final = re.compile(
     r"(?:arn:[a-z-]+:lambda:)?(?:(?P<region>[a-z]{2}(?:-[a-z]+)+-\d):)?"
     r"(?:(?P<account>\d{12}):)?(?:function:)?"
     r"(?P<name>[A-Za-z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]{1,128}))?"
 )
+
+_WHOLE: Final = re.compile(r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +69,19 @@ def read_reference(
     )
 
 
+def read_arn(text: str) -> FunctionRef | None:
+    """Return what a function's whole ARN refers to; None if it is none."""
+    match = _REFERENCE.fullmatch(text) if _WHOLE.match(text) else None
+    if match is None:
+        return None
+    return FunctionRef(
+        region=match["region"],
+        account=match["account"],
+        name=match["name"],
+        qualifier=match["qualifier"],
+    )
+
+
 def function_arn(region: str, account: str, name: str) -> str:
     """Return a function's ARN, without a qualifier."""
     return str(Arn(partition_of(region), "lambda", region, account, f"function:{name}"))
-
-
-def log_group_name(function_name: str) -> str:
-    """Return the log group that a function writes to."""
-    return f"/aws/lambda/{function_name}"

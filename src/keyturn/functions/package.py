@@ -76,7 +76,18 @@ def check(zipped: bytes) -> None:
     with _opened(zipped) as archive:
         left = UNZIPPED_BYTES_MAX
         for entry in _checked_entries(archive):
-            left -= _read(archive, entry, lambda _: None, left)
+            # Nothing of a folder's own is ever unpacked.
+            left -= 0 if entry.is_dir() else _read(archive, entry, lambda _: None, left)
+
+
+def unzipped_bytes(zipped: bytes) -> int:
+    """Return how much a package that ``check`` took says that it holds, which is no less.
+
+    Raises:
+        UnzipError, PackageTooLargeError: ``check`` didn't take it.
+    """
+    with _opened(zipped) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
 
 
 def unpack(zipped: bytes, folder: Path) -> None:

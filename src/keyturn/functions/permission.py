@@ -1,39 +1,45 @@
-"""A function's policy: who, other than its own account's identities, may invoke it.
+"""A function's policies: who, other than its own account's identities, may invoke it.
+
+Each qualifier has a policy of its own, and the function as it is named without one has another:
+what one of them allows, the others don't.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 import json
-import re
 from typing import Any, Final
 
+from keyturn.functions import policy_text, registry
+from keyturn.functions.names import LATEST, read_arn
 from keyturn.functions.refusals import (
     NoPolicyError,
     ParameterError,
     PolicyTooLongError,
-    PrincipalInvalidError,
     StatementExistsError,
     StatementNotFoundError,
 )
 from keyturn.iam.policy.document import MalformedPolicyError, Policy, parse
 from keyturn.iam.policy.evaluate import Asker, Question, decide
-from keyturn.model.arn import Arn
 from keyturn.model.function import Function
 from keyturn.model.secret import Secret
-from keyturn.store import functions as rows
+from keyturn.store import function_permissions as rows, functions
 from keyturn.store.database import Connection, Database
 
 SECRETS_MANAGER: Final = "secretsmanager.amazonaws.com"
 INVOKE: Final = "lambda:InvokeFunction"
-POLICY_BYTES_MAX: Final = 20_480
-
-_ACCOUNT: Final = re.compile(r"\d{12}")
-_SERVICE: Final = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
 
-def add(connection: Connection, function: Function, request: Mapping[str, Any]) -> str:
+def add(
+    connection: Connection,
+    function: Function,
+    request: Mapping[str, Any],
+    qualifier: str | None = None,
+) -> str:
     """Store the statement that AddPermission asks for, and return it as a JSON text.
+
+    Args:
+        qualifier: the version or alias that it is for; None for the function without one.
 
     Raises:
         PrincipalInvalidError: the principal can't be one.
@@ -42,36 +48,46 @@ def add(connection: Connection, function: Function, request: Mapping[str, Any]) 
         ParameterError: the statement would be of a kind that isn't served.
     """
     statement_id = request["StatementId"]
-    statements = rows.statements_of(connection, function.id)
+    statements = _statements(connection, function, qualifier)
     if statement_id in statements:
         raise StatementExistsError(statement_id)
-    text = json.dumps(_statement(function, request), separators=(",", ":"))
-    _check(text)
-    if len(_document([*statements.values(), text]).encode()) > POLICY_BYTES_MAX:
-        raise PolicyTooLongError(POLICY_BYTES_MAX)
-    rows.insert_statement(connection, function.id, statement_id, text)
+    resource = f"{function.arn}:{qualifier}" if qualifier else function.arn
+    text = json.dumps(_statement(resource, request), separators=(",", ":"))
+    policy_text.check_statement(text)
+    if (
+        len(policy_text.document(*statements.values(), text).encode())
+        > policy_text.POLICY_BYTES_MAX
+    ):
+        raise PolicyTooLongError(policy_text.POLICY_BYTES_MAX)
+    rows.insert_statement(
+        connection, function.id, qualifier or rows.UNQUALIFIED, statement_id, text
+    )
     return text
 
 
-def remove(connection: Connection, function: Function, statement_id: str) -> None:
+def remove(
+    connection: Connection, function: Function, statement_id: str, qualifier: str | None = None
+) -> None:
     """Remove a statement.
 
     Raises:
-        NoPolicyError: the function has no policy.
-        StatementNotFoundError: its policy has no such statement.
+        NoPolicyError: there is no policy for that qualifier.
+        StatementNotFoundError: the policy has no such statement.
     """
-    statements = rows.statements_of(connection, function.id)
+    statements = _statements(connection, function, qualifier)
     if not statements:
         raise NoPolicyError
     if statement_id not in statements:
         raise StatementNotFoundError(statement_id)
-    rows.delete_statement(connection, function.id, statement_id)
+    rows.delete_statement(connection, function.id, qualifier or rows.UNQUALIFIED, statement_id)
 
 
-def policy_of(connection: Connection, function: Function) -> str | None:
-    """Return the function's policy as a JSON text; None when it has none."""
-    statements = rows.statements_of(connection, function.id)
-    return _document(statements.values()) if statements else None
+def policy_of(
+    connection: Connection, function: Function, qualifier: str | None = None
+) -> str | None:
+    """Return the policy for a qualifier as a JSON text; None when there is none."""
+    statements = _statements(connection, function, qualifier)
+    return policy_text.document(*statements.values()) if statements else None
 
 
 class SecretsManagerGate:
@@ -83,17 +99,24 @@ class SecretsManagerGate:
     def may_invoke(self, function_arn: str, secret: Secret) -> bool:
         """Return whether the function exists and its policy lets Secrets Manager invoke it.
 
-        AWS: Secrets Manager calls as a service, with the secret and its account as the source.
+        AWS: Secrets Manager calls as a service, with the secret and its account as the source; a
+        function that is named with a qualifier needs the permission on that qualifier.
         """
+        # AWS: the policy for $LATEST is the one for the function without a qualifier.
+        reference = read_arn(function_arn.removesuffix(f":{LATEST}"))
+        if reference is None:
+            return False
         with self._database.read() as connection:
-            function = rows.find_by_arn(connection, unqualified(function_arn))
-            policy = None if function is None else policy_of(connection, function)
-        if function is None or policy is None:
+            function = functions.find_by_arn(connection, reference.arn)
+            if function is None or not registry.has_qualifier(connection, function, reference):
+                return False
+            policy = policy_of(connection, function, reference.qualifier)
+        if policy is None:
             return False
         question = Question(
             asker=Asker(kind="Service", names=(SECRETS_MANAGER,), account=""),
             action=INVOKE,
-            resource=function.arn,
+            resource=reference.asked_arn,
             resource_account=function.account,
             context={"aws:sourceaccount": (secret.account,), "aws:sourcearn": (secret.arn,)},
         )
@@ -102,12 +125,15 @@ class SecretsManagerGate:
 
 
 def unqualified(function_arn: str) -> str:
-    """Return a function's ARN without ``:$LATEST`` behind it."""
-    return function_arn.removesuffix(":$LATEST")
+    """Return a function's ARN without the version or alias behind it."""
+    reference = read_arn(function_arn)
+    return function_arn if reference is None else reference.arn
 
 
-def _document(statements: Iterable[str]) -> str:
-    return f'{{"Version":"2012-10-17","Id":"default","Statement":[{",".join(statements)}]}}'
+def _statements(
+    connection: Connection, function: Function, qualifier: str | None
+) -> dict[str, str]:
+    return rows.statements_of(connection, function.id, qualifier or rows.UNQUALIFIED)
 
 
 def _compiled(policy: str) -> Policy | None:
@@ -118,41 +144,20 @@ def _compiled(policy: str) -> Policy | None:
         return None
 
 
-def _check(statement: str) -> None:
-    try:
-        # The version decides what is read in it, so it is the one that the policy will have.
-        parse(f'{{"Version":"2012-10-17","Statement":[{statement}]}}', kind="resource")
-    except MalformedPolicyError:
-        raise PrincipalInvalidError from None
-
-
-def _statement(function: Function, request: Mapping[str, Any]) -> dict[str, Any]:
+def _statement(resource: str, request: Mapping[str, Any]) -> dict[str, Any]:
     if request.get("FunctionUrlAuthType") or request.get("InvokedViaFunctionUrl"):
         raise ParameterError("Function URLs aren't served here.")
     statement: dict[str, Any] = {
         "Sid": request["StatementId"],
         "Effect": "Allow",
-        "Principal": _principal(request["Principal"]),
+        "Principal": policy_text.principal_of(request["Principal"]),
         "Action": request["Action"],
-        "Resource": function.arn,
+        "Resource": resource,
     }
     condition = _condition(request)
     if condition:
         statement["Condition"] = condition
     return statement
-
-
-def _principal(text: str) -> str | dict[str, str]:
-    if text == "*":
-        return "*"
-    if _SERVICE.fullmatch(text):
-        return {"Service": text}
-    if _ACCOUNT.fullmatch(text):
-        return {"AWS": f"arn:aws:iam::{text}:root"}
-    arn = Arn.parse(text)
-    if arn is None or arn.service not in ("iam", "sts"):
-        raise PrincipalInvalidError
-    return {"AWS": text}
 
 
 def _condition(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -45,6 +45,85 @@ class FunctionExistsError(ConflictError):
         self.name = name
 
 
+class AliasNotFoundError(NotFoundError):
+    """The function has no such alias; ``arn`` is what was asked for."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"Cannot find alias arn: {arn}")
+        self.arn = arn
+
+
+class AliasExistsError(ConflictError):
+    """The function has an alias of that name."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"Alias already exists: {arn}")
+        self.arn = arn
+
+
+class VersionInUseError(ConflictError):
+    """Aliases lead to the version."""
+
+    def __init__(self, aliases: list[str]) -> None:
+        super().__init__(
+            "Unable to delete version because the following aliases reference it: "
+            f"[{', '.join(aliases)}]"
+        )
+        self.aliases = aliases
+
+
+class LayerVersionNotFoundError(NotFoundError):
+    """There is no such version of a layer; ``arn`` is what was asked for."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(arn)
+        self.arn = arn
+
+
+class LayerVersionGoneError(InvalidInputError):
+    """A function can't have a layer version that there isn't."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"Layer version {arn} does not exist.")
+        self.arn = arn
+
+
+class LayerPolicyNotFoundError(NotFoundError):
+    """The layer version has no policy."""
+
+
+class LayerRevisionMismatchError(ConflictError):
+    """The layer version's policy was changed since the caller looked."""
+
+
+class ReservedConcurrencyError(ConflictError):
+    """The function's reserved concurrency is used up, or none at all."""
+
+    def __init__(self) -> None:
+        super().__init__("The function's reserved concurrency is used up. Try again later.")
+
+
+class EventTooLargeError(LimitError):
+    """The event is larger than one that waits may be."""
+
+    def __init__(self, length: int, bytes_max: int) -> None:
+        super().__init__(length, bytes_max)
+        self.length = length
+        self.bytes_max = bytes_max
+
+
+class EventQueueFullError(LimitError):
+    """Too many of the function's events wait already."""
+
+
+class EventInvokeConfigNotFoundError(NotFoundError):
+    """There are no settings for asynchronous invocations of that ARN."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"The function {arn} doesn't have an EventInvokeConfig")
+        self.arn = arn
+
+
 class RevisionMismatchError(ConflictError):
     """The function was changed since the caller looked."""
 
@@ -54,13 +133,16 @@ class ParameterError(InvalidInputError):
 
 
 class UnknownRuntimeError(InvalidInputError):
-    """No functions run on that runtime here. ``is_known`` when it is one of those that could."""
+    """No functions run on that runtime here.
 
-    def __init__(self, runtime: str, available: tuple[str, ...], *, is_known: bool) -> None:
+    ``missing`` says what it needs that isn't here; None when there is no such runtime.
+    """
+
+    def __init__(self, runtime: str, available: tuple[str, ...], missing: str | None) -> None:
         super().__init__(runtime, available)
         self.runtime = runtime
         self.available = available
-        self.is_known = is_known
+        self.missing = missing
 
 
 class RoleNotAssumableError(InvalidInputError):
@@ -132,4 +214,4 @@ class PrincipalInvalidError(InvalidInputError):
 
 
 class QualifierNotServedError(InvalidInputError):
-    """Only ``$LATEST`` is served, and it takes no policy of its own."""
+    """``$LATEST`` takes no policy of its own."""

@@ -4,23 +4,24 @@ AWS: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 import platform
+import secrets
 from typing import Any, Final
 
-from keyturn.functions import package, unserved, variables
-from keyturn.functions.names import LATEST, FunctionRef
+from keyturn.functions import layers, package, tagging, unserved, variables
+from keyturn.functions.names import LATEST, FunctionRef, read_arn
 from keyturn.functions.refusals import (
     FunctionExistsError,
     FunctionNotFoundError,
     ParameterError,
-    QualifierNotServedError,
     RevisionMismatchError,
 )
 from keyturn.keys.keyring import Keyring
-from keyturn.model.function import Function
+from keyturn.model.function import Alias, Function, FunctionLayer
 from keyturn.model.ids import new_uuid
-from keyturn.store import functions as rows
+from keyturn.store import function_aliases as aliases, functions as rows
 from keyturn.store.database import Connection
 
 # AWS's defaults.
@@ -30,20 +31,67 @@ MEMORY_MB_DEFAULT: Final = 128
 MEMORY_MB_MAX: Final = 10_240
 STORAGE_MB_DEFAULT: Final = 512
 STORAGE_MB_MAX: Final = 10_240
+#: More than any function will have; the store's numbers are not longer.
+VERSION_DIGITS_MAX: Final = 9
 #: AWS's names for processors, by Linux's.
 _ARCHITECTURES: Final = {"aarch64": "arm64"}
 
 
 def find(connection: Connection, reference: FunctionRef) -> Function:
-    """Return the function.
+    """Return the function, or its version if one is meant; an alias gives what it points to.
 
     Raises:
-        FunctionNotFoundError: there is none, or a version or an alias is meant.
+        FunctionNotFoundError: there is none.
     """
+    qualifier = reference.qualifier or LATEST
     function = rows.find_by_arn(connection, reference.arn)
-    if function is None or reference.qualifier not in (None, LATEST):
+    if function is not None and qualifier != LATEST:
+        alias = aliases.find(connection, function.id, qualifier)
+        function = version_of(connection, function, qualifier if alias is None else alias.version)
+    if function is None:
         raise FunctionNotFoundError(reference.asked_arn)
     return function
+
+
+def resolve(connection: Connection, asked_arn: str) -> Function:
+    """Return the function that an invocation of this ARN runs.
+
+    The ARN may have a qualifier. Of an alias that has shares for other versions, one is drawn.
+
+    Raises:
+        FunctionNotFoundError: there is none.
+    """
+    reference = read_arn(asked_arn)
+    if reference is None:
+        raise FunctionNotFoundError(asked_arn)
+    function = rows.find_by_arn(connection, reference.arn)
+    if function is not None and reference.qualifier not in (None, LATEST):
+        assert reference.qualifier is not None
+        alias = aliases.find(connection, function.id, reference.qualifier)
+        drawn = reference.qualifier if alias is None else _drawn(alias)
+        function = version_of(connection, function, drawn)
+    if function is None:
+        raise FunctionNotFoundError(asked_arn)
+    return function
+
+
+def has_qualifier(connection: Connection, function: Function, reference: FunctionRef) -> bool:
+    """Return whether a function has what the reference's qualifier names."""
+    qualifier = reference.qualifier or LATEST
+    return (
+        version_of(connection, function, qualifier) is not None
+        or aliases.find(connection, function.id, qualifier) is not None
+    )
+
+
+def version_of(connection: Connection, function: Function, version: str) -> Function | None:
+    """Return a version of a function by ``$LATEST`` or its number; None when there is none."""
+    if version == LATEST:
+        return function
+    # A number that is longer than any that is given isn't one that the store can look for.
+    if not version.isdecimal() or len(version) > VERSION_DIGITS_MAX:
+        return None
+    return rows.find_version(connection, function.arn, int(version))
 
 
 def create(
@@ -61,12 +109,13 @@ def create(
     """
     if rows.find_by_arn(connection, reference.arn) is not None:
         raise FunctionExistsError(reference.name)
-    unserved.refuse_unserved(reference.name, request)
+    unserved.refuse_unserved(request)
     zipped = _zip_of(request.get("Code", {}))
     _check_package_type(request)
     own = request.get("Environment", {}).get("Variables", {})
     variables.check(own)
-    sha256 = _put_code(connection, zipped)
+    found = layers.for_function(connection, request.get("Layers", []), reference.region)
+    sha256 = _put_code(connection, zipped, found)
     rows.insert_function(
         connection,
         account=reference.account,
@@ -86,10 +135,12 @@ def create(
         modified_at=now,
         revision_id=new_uuid(),
         vpc_config=request.get("VpcConfig"),
-        tags=request.get("Tags"),
+        layers=found,
+        log_group=request.get("LoggingConfig", {}).get("LogGroup"),
+        tags=tagging.with_tags(None, request["Tags"]) if request.get("Tags") else None,
         sealed_environment=variables.seal(keyring, reference.arn, own),
     )
-    return find(connection, reference)
+    return find(connection, replace(reference, qualifier=None))
 
 
 def update_code(
@@ -101,14 +152,14 @@ def update_code(
         RevisionMismatchError: it was changed since the caller looked.
         ParameterError, UnzipError, PackageTooLargeError: the code can't be used.
     """
-    check_revision(function, request.get("RevisionId"))
-    unserved.refuse_unserved(function.name, request)
+    check_revision(function.revision_id, request.get("RevisionId"))
+    unserved.refuse_unserved(request)
     _architecture(request.get("Architectures"))
     zipped = _zip_of(request)
     if request.get("DryRun"):
-        package.check(zipped)
+        _check_code(connection, zipped, function.layers)
         return
-    sha256 = _put_code(connection, zipped)
+    sha256 = _put_code(connection, zipped, function.layers)
     rows.save(
         connection,
         function.id,
@@ -117,8 +168,7 @@ def update_code(
         modified_at=now,
         revision_id=new_uuid(),
     )
-    if sha256 != function.code_sha256:
-        rows.forget_unused_code(connection, function.code_sha256)
+    rows.forget_unused_code(connection, function.code_sha256)
 
 
 def update_configuration(
@@ -134,8 +184,8 @@ def update_configuration(
         RevisionMismatchError: it was changed since the caller looked.
         ParameterError: it can't run so.
     """
-    check_revision(function, request.get("RevisionId"))
-    unserved.refuse_unserved(function.name, request)
+    check_revision(function.revision_id, request.get("RevisionId"))
+    unserved.refuse_unserved(request)
     changes: dict[str, Any] = {"modified_at": now, "revision_id": new_uuid()}
     for member, (column, read) in _CHANGEABLE.items():
         if member in request:
@@ -144,16 +194,19 @@ def update_configuration(
         own = request["Environment"].get("Variables", {})
         variables.check(own)
         changes["sealed_environment"] = variables.seal(keyring, function.arn, own)
+    if "Layers" in request:
+        changes["layers"] = _changed_layers(connection, function, request["Layers"])
     rows.save(connection, function.id, **changes)
+    rows.forget_unused_code_of(connection, function)
 
 
-def check_revision(function: Function, revision_id: str | None) -> None:
-    """Refuse a change by somebody who looked at an older function.
+def check_revision(actual: str, expected: str | None) -> None:
+    """Refuse a change by somebody who looked at an older state.
 
     Raises:
         RevisionMismatchError: it was changed since.
     """
-    if revision_id is not None and revision_id != function.revision_id:
+    if expected is not None and expected != actual:
         raise RevisionMismatchError
 
 
@@ -161,17 +214,45 @@ def refuse_qualifier(reference: FunctionRef) -> None:
     """Refuse a qualifier where only the function itself is meant.
 
     Raises:
-        QualifierNotServedError: ``$LATEST``.
-        FunctionNotFoundError: a version or an alias, of which there are none.
+        ParameterError: there is one.
     """
-    if reference.qualifier == LATEST:
-        raise QualifierNotServedError
     if reference.qualifier is not None:
-        raise FunctionNotFoundError(reference.asked_arn)
+        raise ParameterError(
+            "This operation is permitted on Lambda functions only. Aliases and versions do not "
+            "support this operation. Please specify either a function name or an unqualified "
+            "function ARN."
+        )
 
 
-def _put_code(connection: Connection, zipped: bytes) -> str:
+def _drawn(alias: Alias) -> str:
+    """Return the version that an invocation of an alias runs: each as often as its share says."""
+    left = secrets.SystemRandom().random()
+    for version, weight in alias.weights.items():
+        if left < weight:
+            return version
+        left -= weight
+    return alias.version
+
+
+def _changed_layers(
+    connection: Connection, function: Function, arns: Sequence[str]
+) -> tuple[FunctionLayer, ...]:
+    found = layers.for_function(connection, arns, function.region, function.layers)
+    zipped = rows.read_code(connection, function.code_sha256)
+    assert zipped is not None
+    layers.check_unzipped_size(connection, zipped, found)
+    return found
+
+
+def _check_code(
+    connection: Connection, zipped: bytes, laid_under: Sequence[FunctionLayer]
+) -> None:
     package.check(zipped)
+    layers.check_unzipped_size(connection, zipped, laid_under)
+
+
+def _put_code(connection: Connection, zipped: bytes, laid_under: Sequence[FunctionLayer]) -> str:
+    _check_code(connection, zipped, laid_under)
     sha256 = package.sha256_of(zipped)
     rows.put_code(connection, sha256, zipped)
     return sha256
@@ -243,6 +324,10 @@ def _architecture(wanted: Sequence[str] | None) -> str:
     return here
 
 
+def _log_group(config: Mapping[str, str]) -> str | None:
+    return config.get("LogGroup")
+
+
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - it is the wire's value
     return value
 
@@ -251,6 +336,7 @@ _CHANGEABLE: Final[Mapping[str, tuple[str, Any]]] = {
     "Description": ("description", _as_it_is),
     "EphemeralStorage": ("storage_mb", _storage),
     "Handler": ("handler", _handler),
+    "LoggingConfig": ("log_group", _log_group),
     "MemorySize": ("memory_mb", _memory),
     "Role": ("role_arn", _as_it_is),
     "Runtime": ("runtime", _runtime),

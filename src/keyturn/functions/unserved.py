@@ -7,7 +7,6 @@ same as leaving it out, as tools send it, is fine.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from keyturn.functions.names import log_group_name
 from keyturn.functions.refusals import ParameterError
 
 _UNSERVED: Final = (
@@ -19,19 +18,20 @@ _UNSERVED: Final = (
     "FileSystemConfigs",
     "ImageConfig",
     "KMSKeyArn",
-    "Layers",
-    "Publish",
     "PublishTo",
     "RuntimeConfig",
     "TenancyConfig",
 )
 _DEFAULTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "LoggingConfig": {"LogFormat": "Text"},
     "SnapStart": {"ApplyOn": "None"},
     "TracingConfig": {"Mode": "PassThrough"},
 }
+#: Members of those that may be anything.
+_FREE: Final = frozenset({"LogGroup"})
 
 
-def refuse_unserved(function_name: str, request: Mapping[str, Any]) -> None:
+def refuse_unserved(request: Mapping[str, Any]) -> None:
     """Refuse a request that asks for what isn't done here.
 
     Raises:
@@ -40,12 +40,9 @@ def refuse_unserved(function_name: str, request: Mapping[str, Any]) -> None:
     for member in _UNSERVED:
         if _says_something(request.get(member)):
             raise ParameterError(f"{member} isn't served here; leave it out.")
-    defaults = {
-        **_DEFAULTS,
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group_name(function_name)},
-    }
-    for member, default in defaults.items():
-        if not request.get(member, {}).items() <= default.items():
+    for member, default in _DEFAULTS.items():
+        asked = {name: item for name, item in request.get(member, {}).items() if name not in _FREE}
+        if not asked.items() <= default.items():
             raise ParameterError(f"Of {member} only the default is served here: {dict(default)}.")
 
 

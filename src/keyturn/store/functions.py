@@ -1,9 +1,12 @@
-"""Functions, their code, and who may invoke them, as rows.
+"""Functions, their versions and their code, as rows.
 
-Code is kept once for each SHA-256, however many functions share it, and goes with the last one.
+Code is kept once for each SHA-256, however many functions, versions and layers share it, and goes
+with the last one. A version's number is never given again, not even to another function of the
+same name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 import json
 from typing import Any, Final
@@ -20,17 +23,41 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    exists,
     func,
     insert,
+    literal,
+    or_,
     select,
     update,
 )
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
-from keyturn.model.function import Function
+from keyturn.model.function import LATEST, Function, FunctionLayer
+from keyturn.store.layers import versions as layer_versions
 from keyturn.store.metadata import RowId, metadata
 
-ColumnValue = datetime | Mapping[str, Any] | bytes | str | int | None
+ColumnValue = (
+    datetime | Mapping[str, Any] | tuple[FunctionLayer, ...] | bytes | str | int | float | None
+)
+
+
+def _configuration() -> Iterator[Column[Any]]:
+    """Yield the columns that a version has a copy of."""
+    for name in ("runtime", "handler", "role_arn", "description"):
+        yield Column(name, Text, nullable=False)
+    for name in ("timeout_seconds", "memory_mb", "storage_mb"):
+        yield Column(name, Integer, nullable=False)
+    yield Column("architecture", Text, nullable=False)
+    yield Column("code_sha256", Text, nullable=False)
+    yield Column("code_bytes", BigInteger, nullable=False)
+    yield Column("modified_at", BigInteger, nullable=False)
+    yield Column("revision_id", Text, nullable=False)
+    yield Column("vpc_config", Text)
+    yield Column("sealed_environment", LargeBinary)
+    yield Column("layers", Text)
+    yield Column("log_group", Text)
+
 
 functions = Table(
     "functions",
@@ -40,22 +67,27 @@ functions = Table(
     Column("region", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("arn", Text, nullable=False, unique=True),
-    Column("runtime", Text, nullable=False),
-    Column("handler", Text, nullable=False),
-    Column("role_arn", Text, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("timeout_seconds", Integer, nullable=False),
-    Column("memory_mb", Integer, nullable=False),
-    Column("storage_mb", Integer, nullable=False),
-    Column("architecture", Text, nullable=False),
-    Column("code_sha256", Text, nullable=False),
-    Column("code_bytes", BigInteger, nullable=False),
-    Column("modified_at", BigInteger, nullable=False),
-    Column("revision_id", Text, nullable=False),
-    Column("vpc_config", Text),
+    *_configuration(),
     Column("tags", Text),
-    Column("sealed_environment", LargeBinary),
+    Column("reserved_concurrency", Integer),
     UniqueConstraint("account", "region", "name"),
+)
+
+versions = Table(
+    "function_versions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("function_id", ForeignKey("functions.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    *_configuration(),
+    UniqueConstraint("function_id", "version"),
+)
+
+numbering = Table(
+    "function_numbering",
+    metadata,
+    Column("arn", Text, primary_key=True),
+    Column("last_version", Integer, nullable=False),
 )
 
 code = Table(
@@ -65,20 +97,31 @@ code = Table(
     Column("zip", LargeBinary, nullable=False),
 )
 
-permissions = Table(
-    "function_permissions",
-    metadata,
-    Column("id", RowId, primary_key=True),
-    Column("function_id", ForeignKey("functions.id", ondelete="CASCADE"), nullable=False),
-    Column("statement_id", Text, nullable=False),
-    Column("statement", Text, nullable=False),
-    UniqueConstraint("function_id", "statement_id"),
-)
+#: What a version has a copy of.
+CONFIGURATION: Final = tuple(column.name for column in _configuration())
 
 
 def find_by_arn(connection: Connection, arn: str) -> Function | None:
     """Return the function with this unqualified ARN."""
     row = connection.execute(select(*_COLUMNS).where(functions.c.arn == arn)).one_or_none()
+    return None if row is None else _function(row)
+
+
+def find_version(connection: Connection, arn: str, version: int) -> Function | None:
+    """Return a published version of the function with this unqualified ARN."""
+    row = connection.execute(
+        _SELECT_VERSION.where(functions.c.arn == arn, versions.c.version == version)
+    ).one_or_none()
+    return None if row is None else _function(row)
+
+
+def last_version(connection: Connection, function_id: int) -> Function | None:
+    """Return the version of a function that was published last, of those there are."""
+    row = connection.execute(
+        _SELECT_VERSION.where(functions.c.id == function_id)
+        .order_by(versions.c.version.desc())
+        .limit(1)
+    ).one_or_none()
     return None if row is None else _function(row)
 
 
@@ -99,9 +142,44 @@ def page(
     return [_function(row) for row in rows]
 
 
+def version_page(
+    connection: Connection, function_id: int, *, after_version: int, most: int | None
+) -> list[Function]:
+    """Return a function's published versions, the oldest first, after ``after_version``.
+
+    Args:
+        most: None for all.
+    """
+    rows = connection.execute(
+        _SELECT_VERSION.where(
+            versions.c.function_id == function_id, versions.c.version > after_version
+        )
+        .order_by(versions.c.version)
+        .limit(most)
+    )
+    return [_function(row) for row in rows]
+
+
 def insert_function(connection: Connection, **columns: ColumnValue) -> None:
     """Store a function. Instants come as datetimes, mappings as they are."""
     connection.execute(insert(functions).values(_stored(columns)))
+
+
+def insert_version(connection: Connection, function: Function, **changed: ColumnValue) -> int:
+    """Store a copy of a function under the next number, and return that.
+
+    Args:
+        changed: columns that the copy has otherwise.
+    """
+    number = _next_number(connection, function.arn)
+    copied = select(
+        literal(function.id), literal(number), *(functions.c[name] for name in CONFIGURATION)
+    ).where(functions.c.id == function.id)
+    names = ("function_id", "version", *CONFIGURATION)
+    connection.execute(insert(versions).from_select(names, copied))
+    if changed:
+        save_version(connection, function.id, number, **changed)
+    return number
 
 
 def save(connection: Connection, function_id: int, **columns: ColumnValue) -> None:
@@ -111,10 +189,35 @@ def save(connection: Connection, function_id: int, **columns: ColumnValue) -> No
     )
 
 
+def save_version(
+    connection: Connection, function_id: int, version: int, **columns: ColumnValue
+) -> None:
+    """Change some columns of a version: what it runs is never among them once it is made."""
+    connection.execute(
+        update(versions)
+        .where(versions.c.function_id == function_id, versions.c.version == version)
+        .values(_stored(columns))
+    )
+
+
 def delete_function(connection: Connection, function: Function) -> None:
-    """Delete a function, its permissions, and its code unless another function has the same."""
+    """Delete a function, all that belongs to it, and the code that nothing else uses."""
+    published = connection.execute(
+        _SELECT_VERSION.where(versions.c.function_id == function.id)
+    ).all()
     connection.execute(delete(functions).where(functions.c.id == function.id))
-    forget_unused_code(connection, function.code_sha256)
+    for each in (function, *(_function(row) for row in published)):
+        forget_unused_code_of(connection, each)
+
+
+def delete_version(connection: Connection, function: Function) -> None:
+    """Delete a published version, and the code that nothing else uses."""
+    connection.execute(
+        delete(versions).where(
+            versions.c.function_id == function.id, versions.c.version == int(function.version)
+        )
+    )
+    forget_unused_code_of(connection, function)
 
 
 def put_code(connection: Connection, sha256: str, zipped: bytes) -> None:
@@ -124,52 +227,79 @@ def put_code(connection: Connection, sha256: str, zipped: bytes) -> None:
 
 
 def read_code(connection: Connection, sha256: str) -> bytes | None:
-    """Return the package with this hash."""
+    """Return the package with this hash, a function's or a layer's."""
     zipped = connection.execute(select(code.c.zip).where(code.c.sha256 == sha256)).scalar()
     return None if zipped is None else bytes(zipped)
 
 
 def forget_unused_code(connection: Connection, sha256: str) -> None:
-    """Delete a package that no function has any more."""
-    users = connection.execute(
-        select(func.count()).select_from(functions).where(functions.c.code_sha256 == sha256)
+    """Delete a package that nothing uses any more."""
+    users = [
+        exists().where(or_(table.c.code_sha256 == sha256, table.c.layers.contains(sha256)))
+        for table in (functions, versions)
+    ]
+    of_layers = exists().where(layer_versions.c.code_sha256 == sha256)
+    connection.execute(delete(code).where(code.c.sha256 == sha256, ~or_(*users, of_layers)))
+
+
+def forget_unused_code_of(connection: Connection, function: Function) -> None:
+    """Delete what a function used, as it was before a change, and nothing uses any more."""
+    for sha256 in (function.code_sha256, *(layer.sha256 for layer in function.layers)):
+        forget_unused_code(connection, sha256)
+
+
+def count_in(connection: Connection, account: str, region: str) -> int:
+    """Return how many functions an account has in a region."""
+    return connection.execute(
+        select(func.count())
+        .select_from(functions)
+        .where(functions.c.account == account, functions.c.region == region)
     ).scalar_one()
-    if users == 0:
-        connection.execute(delete(code).where(code.c.sha256 == sha256))
 
 
-def statements_of(connection: Connection, function_id: int) -> dict[str, str]:
-    """Return the statements of a function's policy by their ids, in the order they were added."""
+def code_bytes_in(connection: Connection, account: str, region: str) -> int:
+    """Return how long the packages of an account's functions and versions are together."""
+    is_theirs = (functions.c.account == account, functions.c.region == region)
+    latest = select(func.sum(functions.c.code_bytes)).where(*is_theirs)
+    published = (
+        select(func.sum(versions.c.code_bytes))
+        .join(functions, functions.c.id == versions.c.function_id)
+        .where(*is_theirs)
+    )
+    return sum(int(connection.execute(query).scalar() or 0) for query in (latest, published))
+
+
+def reserved_in(connection: Connection, account: str, region: str) -> dict[int, int]:
+    """Return the concurrency that an account's functions have reserved, by their ids."""
     rows = connection.execute(
-        select(permissions.c.statement_id, permissions.c.statement)
-        .where(permissions.c.function_id == function_id)
-        .order_by(permissions.c.id)
-    )
-    return {row.statement_id: row.statement for row in rows}
-
-
-def insert_statement(
-    connection: Connection, function_id: int, statement_id: str, statement: str
-) -> None:
-    """Add a statement to a function's policy."""
-    connection.execute(
-        insert(permissions).values(
-            function_id=function_id, statement_id=statement_id, statement=statement
+        select(functions.c.id, functions.c.reserved_concurrency).where(
+            functions.c.account == account,
+            functions.c.region == region,
+            functions.c.reserved_concurrency.is_not(None),
         )
     )
+    return {row.id: row.reserved_concurrency for row in rows}
 
 
-def delete_statement(connection: Connection, function_id: int, statement_id: str) -> None:
-    """Remove a statement from a function's policy."""
+_COLUMNS: Final = (*functions.c, literal(LATEST).label("version"))
+_SELECT_VERSION: Final = select(
+    *(column for column in functions.c if column.name not in CONFIGURATION),
+    *(versions.c[name] for name in CONFIGURATION),
+    versions.c.version,
+).join(versions, versions.c.function_id == functions.c.id)
+
+
+def _next_number(connection: Connection, arn: str) -> int:
+    found = connection.execute(
+        select(numbering.c.last_version).where(numbering.c.arn == arn)
+    ).scalar()
+    if found is None:
+        connection.execute(insert(numbering).values(arn=arn, last_version=1))
+        return 1
     connection.execute(
-        delete(permissions).where(
-            permissions.c.function_id == function_id,
-            permissions.c.statement_id == statement_id,
-        )
+        update(numbering).where(numbering.c.arn == arn).values(last_version=found + 1)
     )
-
-
-_COLUMNS: Final = tuple(functions.c)
+    return int(found) + 1
 
 
 def _function(row: Row[*tuple[Any, ...]]) -> Function:
@@ -194,18 +324,24 @@ def _function(row: Row[*tuple[Any, ...]]) -> Function:
         vpc_config=None if row.vpc_config is None else json.loads(row.vpc_config),
         tags=None if row.tags is None else json.loads(row.tags),
         sealed_environment=row.sealed_environment,
+        version=str(row.version),
+        layers=tuple(FunctionLayer(**layer) for layer in json.loads(row.layers or "[]")),
+        custom_log_group=row.log_group,
+        reserved_concurrency=row.reserved_concurrency,
     )
 
 
-def _stored(columns: Mapping[str, ColumnValue]) -> dict[str, bytes | str | int | None]:
+def _stored(columns: Mapping[str, ColumnValue]) -> dict[str, bytes | str | float | None]:
     return {name: _stored_value(value) for name, value in columns.items()}
 
 
-def _stored_value(value: ColumnValue) -> bytes | str | int | None:
+def _stored_value(value: ColumnValue) -> bytes | str | float | None:
     match value:
         case datetime():
             return to_epoch_ms(value)
         case Mapping():
             return json.dumps(value)
+        case tuple():
+            return json.dumps([asdict(layer) for layer in value]) if value else None
         case _:
             return value

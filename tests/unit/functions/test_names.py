@@ -1,6 +1,6 @@
 import pytest
 
-from keyturn.functions.names import FunctionRef, read_reference
+from keyturn.functions.names import FunctionRef, read_arn, read_reference
 from keyturn.functions.refusals import ParameterError
 
 HERE = {"region": "us-east-1", "account": "123456789012"}
@@ -38,3 +38,27 @@ def test_an_arn_has_the_partition_of_its_region() -> None:
 
     assert reference.arn == "arn:aws-cn:lambda:cn-north-1:123456789012:function:f"
     assert reference.asked_arn == f"{reference.arn}:2"
+
+
+@pytest.mark.parametrize("qualifier", [None, "$LATEST", "3", "live"])
+def test_a_whole_arn_says_everything(qualifier: str | None) -> None:
+    wanted = FunctionRef(name="f", region="eu-west-1", account="210987654321", qualifier=qualifier)
+
+    assert read_arn(wanted.asked_arn) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "f",
+        "210987654321:function:f",
+        "arn:aws:lambda:eu-west-1:210987654321:function:",
+        "arn:aws:lambda:eu-west-1:210987654321:function:f:",
+        "arn:aws:lambda:eu-west-1:210987654321:function:f:a:b",
+        "arn:aws:lambda:eu-west-1:210987654321:layer:f:1",
+        "arn:aws:lambda::210987654321:function:f",
+    ],
+)
+def test_what_is_no_whole_arn_is_none(text: str) -> None:
+    assert read_arn(text) is None

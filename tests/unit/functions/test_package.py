@@ -107,7 +107,11 @@ def test_folders_may_be_listed_or_not(tmp_path: Path) -> None:
     assert (tmp_path / "code/a/b").read_text() == "x"
 
 
-@pytest.mark.parametrize("zipped_bytes", [b"", b"not a ZIP", GOOD[:-10], GOOD[:50]])
+@pytest.mark.parametrize(
+    "zipped_bytes",
+    [b"", b"not a ZIP", GOOD[:-10], GOOD[:50]],
+    ids=["empty", "text", "without its end", "its beginning"],
+)
 def test_what_is_no_zip_is_refused(zipped_bytes: bytes) -> None:
     with pytest.raises(UnzipError):
         package.check(zipped_bytes)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from keyturn.functions import permission
+from keyturn.functions import aliases, permission
 from keyturn.functions.permission import SecretsManagerGate
 from keyturn.model.function import Function
 from keyturn.model.secret import Secret
@@ -31,7 +31,16 @@ class Bench:
         assert function is not None
         return function
 
-    def permit(self, **params: Any) -> None:  # noqa: ANN401 - AWS's members
+    def publish(self) -> None:
+        with self.database.write() as connection:
+            rows.insert_version(connection, self.function)
+
+    def alias(self, name: str, version: str) -> None:
+        request = {"Name": name, "FunctionVersion": version}
+        with self.database.write() as connection:
+            aliases.create(connection, self.function, request)
+
+    def permit(self, qualifier: str | None = None, **params: Any) -> None:  # noqa: ANN401 - AWS's members
         request = {
             "StatementId": f"s{len(params)}",
             "Action": "lambda:InvokeFunction",
@@ -39,7 +48,7 @@ class Bench:
             **params,
         }
         with self.database.write() as connection:
-            permission.add(connection, self.function, request)
+            permission.add(connection, self.function, request, qualifier)
 
     def may_invoke(self, function_arn: str = ARN, **of_secret: str) -> bool:
         secret = make_secret(**of_secret)
@@ -102,6 +111,48 @@ def test_a_statement_for_secrets_manager_lets_it_invoke(bench: Bench) -> None:
     assert bench.may_invoke()
     assert bench.may_invoke(f"{ARN}:$LATEST")
     assert not bench.may_invoke(f"{ARN}:3")
+
+
+def test_a_qualified_function_needs_the_permission_on_that_qualifier(bench: Bench) -> None:
+    bench.publish()
+    bench.permit()
+    without = bench.may_invoke(f"{ARN}:1")
+
+    bench.permit("1")
+
+    assert not without
+    assert bench.may_invoke(f"{ARN}:1")
+
+
+def test_a_permission_on_a_qualifier_is_for_no_other(bench: Bench) -> None:
+    bench.publish()
+    bench.permit("1")
+
+    assert not bench.may_invoke()
+    assert not bench.may_invoke(f"{ARN}:$LATEST")
+    assert not bench.may_invoke(f"{ARN}:2")
+
+
+def test_a_permission_on_an_alias_is_none_on_its_version(bench: Bench) -> None:
+    bench.publish()
+    bench.alias("live", "1")
+    bench.permit("live")
+
+    assert bench.may_invoke(f"{ARN}:live")
+    assert not bench.may_invoke(f"{ARN}:1")
+
+
+def test_a_qualifier_that_does_not_exist_may_not_be_invoked(bench: Bench) -> None:
+    bench.permit("7")
+
+    assert not bench.may_invoke(f"{ARN}:7")
+
+
+@pytest.mark.parametrize("arn", ["", "rotate", f"{ARN}:", f"{ARN}:a:b", "arn:aws:s3:::bucket"])
+def test_what_is_no_function_s_arn_may_not_be_invoked(bench: Bench, arn: str) -> None:
+    bench.permit()
+
+    assert not bench.may_invoke(arn)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ _REVISION: Final = (
     "The Revision Id provided does not match the latest Revision Id. Call the "
     "GetFunction/GetAlias API to retrieve the latest Revision Id"
 )
+_LAYER_REVISION: Final = _REVISION.replace("GetFunction/GetAlias", "GetLayerPolicy")
 
 _PLAIN: Final[dict[type[ServiceError], tuple[str, int, str]]] = {
     refusals.PolicyNotFoundError: (
@@ -52,6 +53,22 @@ _PLAIN: Final[dict[type[ServiceError], tuple[str, int, str]]] = {
         400,
         "We currently do not support adding policies for $LATEST.",
     ),
+    refusals.LayerVersionNotFoundError: (
+        _NOT_FOUND,
+        404,
+        "The resource you requested does not exist.",
+    ),
+    refusals.LayerPolicyNotFoundError: (
+        _NOT_FOUND,
+        404,
+        "No policy is associated with the given resource.",
+    ),
+    refusals.LayerRevisionMismatchError: (
+        "PreconditionFailedException",
+        412,
+        _LAYER_REVISION,
+    ),
+    refusals.EventQueueFullError: ("TooManyRequestsException", 429, "Rate Exceeded."),
     refusals.PayloadNotJsonError: (
         "InvalidRequestContentException",
         400,
@@ -66,13 +83,19 @@ def fault_of(error: ServiceError) -> Fault | None:
     if plain is not None:
         code, status, text = plain
         return Fault(code, text, status)
-    return _existing_or_not(error) or _unusable(error) or _too_large(error)
+    return _existing_or_not(error) or _unusable(error) or _over_limit(error)
 
 
 def _existing_or_not(error: ServiceError) -> Fault | None:
     match error:
-        case refusals.FunctionNotFoundError():
+        case (
+            refusals.FunctionNotFoundError()
+            | refusals.AliasNotFoundError()
+            | refusals.EventInvokeConfigNotFoundError()
+        ):
             return Fault(_NOT_FOUND, str(error), 404)
+        case refusals.AliasExistsError() | refusals.VersionInUseError():
+            return Fault(_CONFLICT, str(error), 409)
         case refusals.StatementNotFoundError(statement_id=statement_id):
             text = f"Statement {statement_id} is not found in resource policy."
             return Fault(_NOT_FOUND, text, 404)
@@ -90,7 +113,7 @@ def _existing_or_not(error: ServiceError) -> Fault | None:
 
 def _unusable(error: ServiceError) -> Fault | None:
     match error:
-        case refusals.ParameterError():
+        case refusals.ParameterError() | refusals.LayerVersionGoneError():
             return Fault(_PARAMETER, str(error))
         case refusals.UnzipError(reason=reason):
             return Fault(_PARAMETER, f"{_CANNOT_UNZIP} ({reason})")
@@ -106,11 +129,10 @@ def _unusable(error: ServiceError) -> Fault | None:
 
 def _no_runtime(error: refusals.UnknownRuntimeError) -> str:
     available = ", ".join(error.available)
-    if error.is_known:
+    if error.missing is not None:
         return (
-            f"The runtime {error.runtime} needs an interpreter that this server doesn't find; it "
-            f"has {available}. Install it, or name it with keyturn serve --interpreter "
-            f"{error.runtime}=PATH"
+            f"The runtime {error.runtime} can't be used here, where there are {available}: "
+            f"{error.missing}"
         )
     return (
         f"Value {error.runtime} at 'runtime' failed to satisfy constraint: Member must satisfy "
@@ -118,19 +140,28 @@ def _no_runtime(error: refusals.UnknownRuntimeError) -> str:
     )
 
 
-def _too_large(error: ServiceError) -> Fault | None:
+def _over_limit(error: ServiceError) -> Fault | None:
     match error:
+        case refusals.ReservedConcurrencyError():
+            members = {"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"}
+            return Fault("TooManyRequestsException", "Rate Exceeded.", 429, members=members)
         case refusals.PackageTooLargeError(bytes_max=bytes_max):
             which = "Unzipped size" if bytes_max == UNZIPPED_BYTES_MAX else "Zipped size"
             return Fault(_PARAMETER, f"{which} must be smaller than {bytes_max} bytes")
         case refusals.PayloadTooLargeError(length=length):
-            text = (
-                f"{length} byte payload is too large for the RequestResponse invocation type "
-                f"(limit {PAYLOAD_BYTES_MAX} bytes)"
-            )
-            return Fault("RequestTooLargeException", text, 413)
+            return _payload_too_large(length, "RequestResponse", PAYLOAD_BYTES_MAX)
+        case refusals.EventTooLargeError(length=length, bytes_max=bytes_max):
+            return _payload_too_large(length, "Event", bytes_max)
         case refusals.PolicyTooLongError(bytes_max=bytes_max):
             text = f"The final policy size is bigger than the limit ({bytes_max})."
             return Fault("PolicyLengthExceededException", text)
         case _:
             return None
+
+
+def _payload_too_large(length: int, kind: str, bytes_max: int) -> Fault:
+    text = (
+        f"{length} byte payload is too large for the {kind} invocation type "
+        f"(limit {bytes_max} bytes)"
+    )
+    return Fault("RequestTooLargeException", text, 413)

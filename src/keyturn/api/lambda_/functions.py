@@ -1,23 +1,28 @@
 """Making, describing, changing and deleting functions.
 
-AWS: Lambda API reference, CreateFunction, GetFunction, GetFunctionConfiguration, ListFunctions,
-UpdateFunctionCode, UpdateFunctionConfiguration, DeleteFunction.
+AWS: Lambda API reference, CreateFunction, GetFunction, GetFunctionConfiguration,
+GetFunctionCodeSigningConfig, ListFunctions, UpdateFunctionCode, UpdateFunctionConfiguration,
+DeleteFunction.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
+from keyturn.api.lambda_.code_links import CodeLinks
 from keyturn.api.lambda_.shapes import configuration
-from keyturn.api.operation import Output
-from keyturn.functions import registry
+from keyturn.api.operation import Output, Resource
+from keyturn.api.permission import require
+from keyturn.functions import layers, registry, versions
 from keyturn.functions.names import FunctionRef, read_reference
 from keyturn.functions.refusals import RoleNotAssumableError
 from keyturn.functions.runtimes import Runtimes
 from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.errors import NotAllowedError
+from keyturn.model.function import Function
 from keyturn.store import functions as rows
-from keyturn.store.database import Database
+from keyturn.store.database import Connection, Database
 
 LIST_PAGE_MAX: Final = 50
 _LAMBDA: Final = "lambda.amazonaws.com"
@@ -27,40 +32,67 @@ class Functions:
     """The operations on functions."""
 
     def __init__(
-        self, database: Database, keyring: Keyring, authority: Authority, runtimes: Runtimes
+        self,
+        database: Database,
+        keyring: Keyring,
+        authority: Authority,
+        runtimes: Runtimes,
+        links: CodeLinks,
     ) -> None:
         self._database = database
         self._runtimes = runtimes
         self._keyring = keyring
         self._authority = authority
+        self._links = links
 
     def create_function(self, call: AuthorisedCall) -> Output:
         reference = reference_of(call)
         registry.refuse_qualifier(reference)
         self._check_runtime(call)
         self._check_role(call, call.params["Role"])
+        self._check_layers(call, call.params.get("Layers", []))
         with self._database.write() as connection:
             function = registry.create(
                 connection, self._keyring, reference, call.params, call.received_at
             )
+            if call.params.get("Publish"):
+                function = versions.publish(connection, self._keyring, function, call.received_at)
         return configuration(function, self._keyring)
 
     def get_function(self, call: AuthorisedCall) -> Output:
+        reference = reference_of(call)
         with self._database.read() as connection:
-            function = registry.find(connection, reference_of(call))
+            function = registry.find(connection, reference)
+        reserved = function.reserved_concurrency
         return {
-            "Configuration": configuration(function, self._keyring),
-            "Code": {"RepositoryType": "S3"},
+            "Configuration": configuration(function, self._keyring, reference.qualifier),
+            "Code": {
+                "RepositoryType": "S3",
+                "Location": self._links.link_to(function.code_sha256),
+            },
             "Tags": function.tags or None,
+            "Concurrency": None
+            if reserved is None
+            else {"ReservedConcurrentExecutions": reserved},
         }
 
     def get_function_configuration(self, call: AuthorisedCall) -> Output:
+        reference = reference_of(call)
         with self._database.read() as connection:
-            function = registry.find(connection, reference_of(call))
-        return configuration(function, self._keyring)
+            function = registry.find(connection, reference)
+        return configuration(function, self._keyring, reference.qualifier)
+
+    def get_function_code_signing_config(self, call: AuthorisedCall) -> Output:
+        # AWS says nothing of a function whose code needn't be signed; tools ask all the same.
+        reference = reference_of(call)
+        registry.refuse_qualifier(reference)
+        with self._database.read() as connection:
+            registry.find(connection, reference)
+        return {}
 
     def list_functions(self, call: AuthorisedCall) -> Output:
-        most = min(call.params.get("MaxItems", LIST_PAGE_MAX), LIST_PAGE_MAX)
+        most = page_length(call, LIST_PAGE_MAX)
+        all_versions = call.params.get("FunctionVersion") == "ALL"
         with self._database.read() as connection:
             found = rows.page(
                 connection,
@@ -69,25 +101,38 @@ class Functions:
                 after_name=call.params.get("Marker", ""),
                 most=most + 1,
             )
-        page = found[:most]
+            page = found[:most]
+            described = [
+                configuration(version, self._keyring, version.version if all_versions else None)
+                for function in page
+                for version in self._versions(connection, function, all_versions=all_versions)
+            ]
         return {
-            "Functions": [configuration(function, self._keyring) for function in page],
+            "Functions": described,
             "NextMarker": page[-1].name if len(found) > most else None,
         }
 
     def update_function_code(self, call: AuthorisedCall) -> Output:
         reference = reference_of(call)
+        registry.refuse_qualifier(reference)
         with self._database.write() as connection:
             function = registry.find(connection, reference)
             registry.update_code(connection, function, call.params, call.received_at)
             function = registry.find(connection, reference)
-        return configuration(function, self._keyring)
+            is_published = call.params.get("Publish") and not call.params.get("DryRun")
+            if is_published:
+                function = versions.publish(connection, self._keyring, function, call.received_at)
+        return configuration(function, self._keyring, function.version if is_published else None)
 
     def update_function_configuration(self, call: AuthorisedCall) -> Output:
         reference = reference_of(call)
+        registry.refuse_qualifier(reference)
         self._check_runtime(call)
         if "Role" in call.params:
             self._check_role(call, call.params["Role"])
+        with self._database.read() as connection:
+            function = registry.find(connection, reference)
+        self._check_layers(call, layers.new_of(function, call.params.get("Layers", [])))
         with self._database.write() as connection:
             function = registry.find(connection, reference)
             registry.update_configuration(
@@ -98,9 +143,15 @@ class Functions:
 
     def delete_function(self, call: AuthorisedCall) -> Output:
         with self._database.write() as connection:
-            function = registry.find(connection, reference_of(call))
-            rows.delete_function(connection, function)
+            versions.delete(connection, reference_of(call))
         return {}
+
+    def _versions(
+        self, connection: Connection, function: Function, *, all_versions: bool
+    ) -> list[Function]:
+        if not all_versions:
+            return [function]
+        return [function, *rows.version_page(connection, function.id, after_version=0, most=None)]
 
     def _check_runtime(self, call: AuthorisedCall) -> None:
         if "Runtime" in call.params:
@@ -114,6 +165,20 @@ class Functions:
             self._authority.assumable_by_service(_LAMBDA, role_arn)
         except NotAllowedError:
             raise RoleNotAssumableError from None
+
+    def _check_layers(self, call: AuthorisedCall, arns: Sequence[str]) -> None:
+        # AWS: whoever gives a layer to a function needs lambda:GetLayerVersion on it; and a layer
+        # of another account must allow it too.
+        for arn in arns:
+            layer = layers.read_reference(arn, region="", account="")
+            with self._database.read() as connection:
+                policy = layers.policy_at(connection, layer)
+            require(self._authority, call, layers.GET_LAYER_VERSION, Resource(layer.arn, policy))
+
+
+def page_length(call: AuthenticatedCall, most: int) -> int:
+    """Return how long a page the call gets: what it asks for, up to ``most``."""
+    return min(int(call.params.get("MaxItems", most)), most)
 
 
 def reference_of(call: AuthenticatedCall) -> FunctionRef:

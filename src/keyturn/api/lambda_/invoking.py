@@ -1,9 +1,10 @@
-"""Invoking a function, and saying who may.
+"""Invoking a function, now or later.
 
-AWS: Lambda API reference, Invoke, AddPermission, RemovePermission, GetPolicy.
+AWS: Lambda API reference, Invoke.
 """
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -11,36 +12,58 @@ import msgspec
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.lambda_.functions import reference_of
 from keyturn.api.operation import Output
-from keyturn.functions import permission, registry
+from keyturn.functions import event_queue, registry
 from keyturn.functions.invocation import Invoker
-from keyturn.functions.names import LATEST
-from keyturn.functions.refusals import ParameterError, PayloadNotJsonError, PolicyNotFoundError
-from keyturn.model.ids import new_uuid
-from keyturn.store import functions as rows
+from keyturn.functions.names import LATEST, FunctionRef
+from keyturn.functions.refusals import (
+    ParameterError,
+    PayloadNotJsonError,
+    ReservedConcurrencyError,
+)
+from keyturn.keys.keyring import Keyring
+from keyturn.model.asynchronous import AcceptedEvent
+from keyturn.model.function import Function
 from keyturn.store.database import Database
+
+_UNSERVED = ("DurableExecutionName", "TenantId", "ClientContext")
 
 
 class Invoking:
-    """The operations that run functions or decide who may."""
+    """The operation that runs functions.
 
-    def __init__(self, database: Database, invoker: Invoker) -> None:
+    ``wake`` tells the engine that an event waits.
+    """
+
+    def __init__(
+        self, database: Database, keyring: Keyring, invoker: Invoker, wake: Callable[[], None]
+    ) -> None:
         self._database = database
+        self._keyring = keyring
         self._invoker = invoker
+        self._wake = wake
 
     def invoke(self, call: AuthorisedCall) -> Output:
+        _refuse_unserved(call)
         kind = call.params.get("InvocationType", "RequestResponse")
         reference = reference_of(call)
+        # AWS: here alone, "not found" names the version that is meant.
+        asked = replace(reference, qualifier=reference.qualifier or LATEST)
         with self._database.read() as connection:
-            # AWS: here alone, "not found" names the version that is meant.
-            asked = replace(reference, qualifier=reference.qualifier or LATEST)
             function = registry.find(connection, asked)
         if kind == "DryRun":
             return {"StatusCode": 204}
-        if kind == "Event":
-            raise ParameterError("InvocationType Event isn't served; use RequestResponse.")
         payload = call.params.get("Payload") or b"{}"
         _check_json(payload)
-        invocation = self._invoker.invoke(function.arn, payload)
+        if kind == "Event":
+            return self._accept(call, asked, payload)
+        return self._run(call, reference, function, payload)
+
+    def _run(
+        self, call: AuthorisedCall, reference: FunctionRef, function: Function, payload: bytes
+    ) -> Output:
+        if function.reserved_concurrency == 0:
+            raise ReservedConcurrencyError
+        invocation = self._invoker.invoke(reference.asked_arn, payload)
         wants_log = call.params.get("LogType") == "Tail"
         return {
             "StatusCode": 200,
@@ -50,33 +73,26 @@ class Invoking:
             "ExecutedVersion": invocation.executed_version,
         }
 
-    def add_permission(self, call: AuthorisedCall) -> Output:
-        reference = reference_of(call)
-        registry.refuse_qualifier(reference)
+    def _accept(self, call: AuthorisedCall, asked: FunctionRef, payload: bytes) -> Output:
         with self._database.write() as connection:
-            function = registry.find(connection, reference)
-            registry.check_revision(function, call.params.get("RevisionId"))
-            statement = permission.add(connection, function, call.params)
-            rows.save(connection, function.id, revision_id=new_uuid())
-        return {"Statement": statement}
+            # Another may have its name since it was looked up.
+            function = registry.find(connection, asked)
+            event = AcceptedEvent(
+                request_id=call.request_id,
+                function_id=function.id,
+                function_arn=asked.asked_arn,
+                qualifier=asked.qualifier or LATEST,
+                accepted_at=call.received_at,
+            )
+            event_queue.accept(connection, self._keyring, event, payload)
+        self._wake()
+        return {"StatusCode": 202}
 
-    def remove_permission(self, call: AuthorisedCall) -> Output:
-        reference = reference_of(call)
-        registry.refuse_qualifier(reference)
-        with self._database.write() as connection:
-            function = registry.find(connection, reference)
-            registry.check_revision(function, call.params.get("RevisionId"))
-            permission.remove(connection, function, call.params["StatementId"])
-            rows.save(connection, function.id, revision_id=new_uuid())
-        return {}
 
-    def get_policy(self, call: AuthorisedCall) -> Output:
-        with self._database.read() as connection:
-            function = registry.find(connection, reference_of(call))
-            policy = permission.policy_of(connection, function)
-        if policy is None:
-            raise PolicyNotFoundError
-        return {"Policy": policy, "RevisionId": function.revision_id}
+def _refuse_unserved(call: AuthorisedCall) -> None:
+    for member in _UNSERVED:
+        if call.params.get(member):
+            raise ParameterError(f"{member} isn't served here; leave it out.")
 
 
 def _check_json(payload: bytes) -> None:

@@ -51,7 +51,9 @@ def test_a_new_function_has_aws_s_defaults(bench: LambdaBench) -> None:
         "EphemeralStorage": {"Size": 512},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/rotate"},
+        "RuntimeVersionConfig": made["RuntimeVersionConfig"],
     }
+    assert ":runtime:" in made["RuntimeVersionConfig"]["RuntimeVersionArn"]
     assert made["LastModified"] == bench.clock.now().strftime("%Y-%m-%dT%H:%M:%S.000+0000")
 
 
@@ -83,12 +85,10 @@ def test_environment_variables_are_sealed_in_the_store(tmp_path: Path) -> None:
     "reference",
     [
         "rotate",
-        "rotate:$LATEST",
         "function:rotate",
         "123456789012:function:rotate",
         "us-east-1:123456789012:function:rotate",
         ARN,
-        f"{ARN}:$LATEST",
     ],
 )
 def test_a_function_is_found_by_every_name_that_aws_takes(
@@ -99,6 +99,29 @@ def test_a_function_is_found_by_every_name_that_aws_takes(
     found = bench.do("GetFunctionConfiguration", FunctionName=reference)
 
     assert found["FunctionArn"] == ARN
+
+
+@pytest.mark.parametrize("reference", ["rotate:$LATEST", f"{ARN}:$LATEST"])
+def test_a_function_that_is_named_with_a_qualifier_is_described_with_it(
+    bench: LambdaBench, reference: str
+) -> None:
+    bench.create_function("rotate")
+
+    found = bench.do("GetFunctionConfiguration", FunctionName=reference)
+
+    assert found["FunctionArn"] == f"{ARN}:$LATEST"
+
+
+def test_a_log_group_of_one_s_own_is_kept_and_given_back(bench: LambdaBench) -> None:
+    bench.create_function("rotate", LoggingConfig={"LogGroup": "/rotation/all"})
+
+    found = bench.do("GetFunctionConfiguration", FunctionName="rotate")
+    reset = bench.do(
+        "UpdateFunctionConfiguration", FunctionName="rotate", LoggingConfig={"LogFormat": "Text"}
+    )
+
+    assert found["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/rotation/all"}
+    assert reset["LoggingConfig"]["LogGroup"] == "/aws/lambda/rotate"
 
 
 @pytest.mark.parametrize(
@@ -194,8 +217,8 @@ def test_a_runtime_that_is_not_here_is_refused_by_name(bench: LambdaBench) -> No
 @pytest.mark.parametrize(
     ("params", "word"),
     [
-        ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:l:1"]}, "Layers"),
-        ({"Publish": True}, "Publish"),
+        ({"Layers": ["arn:aws:lambda:us-east-1:123456789012:layer:l:1"]}, "does not exist"),
+        ({"Tags": {"aws:team": "data"}}, "aws:"),
         ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig"),
         ({"LoggingConfig": {"LogFormat": "JSON"}}, "LoggingConfig"),
         ({"Architectures": ["arm64" if platform.machine() == "x86_64" else "x86_64"]}, "machine"),
@@ -346,6 +369,13 @@ def test_code_that_two_functions_share_stays_with_the_second(bench: LambdaBench)
 
     again = bench.do("UpdateFunctionConfiguration", FunctionName="second", Timeout=4)
     assert again["CodeSha256"]
+
+
+def test_a_function_s_code_need_not_be_signed(bench: LambdaBench) -> None:
+    bench.create_function("rotate")
+
+    assert bench.do("GetFunctionCodeSigningConfig", FunctionName="rotate") == {}
+    assert bench.refused("GetFunctionCodeSigningConfig", FunctionName="absent")[1] == 404
 
 
 def test_functions_are_listed_by_name_a_page_at_a_time(bench: LambdaBench) -> None:

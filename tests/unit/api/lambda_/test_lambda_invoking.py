@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from keyturn.functions.invocation import PAYLOAD_BYTES_MAX, Invocation
-from keyturn.functions.permission import POLICY_BYTES_MAX
+from keyturn.functions.policy_text import POLICY_BYTES_MAX
 from keyturn.functions.refusals import (
     EnvironmentsBusyError,
     ExecutionRoleError,
@@ -88,11 +88,53 @@ def test_a_dry_run_runs_nothing(bench: LambdaBench) -> None:
     assert bench.invoker.asked == []
 
 
-def test_asynchronous_invocations_are_refused_by_name(bench: LambdaBench) -> None:
-    code, _, text = bench.refused("Invoke", FunctionName="rotate", InvocationType="Event")
+@pytest.mark.parametrize(
+    ("member", "value"), [("ClientContext", "e30="), ("DurableExecutionName", "a")]
+)
+def test_what_an_invocation_can_not_have_here_is_refused_by_name(
+    bench: LambdaBench, member: str, value: str
+) -> None:
+    code, _, text = bench.refused("Invoke", FunctionName="rotate", **{member: value})
 
     assert code == "InvalidParameterValueException"
-    assert "Event" in text
+    assert member in text
+    assert bench.invoker.asked == []
+
+
+@pytest.mark.parametrize("kind", ["RequestResponse", "DryRun", "Event"])
+def test_a_function_that_may_never_run_is_throttled_only_where_it_would_run(
+    bench: LambdaBench, kind: str
+) -> None:
+    bench.do("PutFunctionConcurrency", FunctionName="rotate", ReservedConcurrentExecutions=0)
+    request = {"FunctionName": "rotate", "InvocationType": kind}
+
+    if kind == "RequestResponse":
+        assert bench.refused("Invoke", **request)[:2] == ("TooManyRequestsException", 429)
+    else:
+        assert bench.do("Invoke", **request)["StatusCode"] in (202, 204)
+    assert bench.invoker.asked == []
+
+
+def test_a_version_and_an_alias_are_invoked_by_their_own_names(bench: LambdaBench) -> None:
+    name = bench.function()
+    version = bench.do("PublishVersion", FunctionName=name)["Version"]
+    bench.do("CreateAlias", FunctionName=name, Name="live", FunctionVersion=version)
+
+    for qualifier in (version, "live"):
+        bench.do("Invoke", FunctionName=name, Qualifier=qualifier)
+
+    arn = ARN.replace("rotate", name)
+    assert [asked for asked, _ in bench.invoker.asked] == [f"{arn}:{version}", f"{arn}:live"]
+
+
+def test_a_qualifier_that_does_not_exist_can_not_be_invoked(bench: LambdaBench) -> None:
+    for qualifier in ("7", "live", "9" * 20):
+        refused = bench.refused("Invoke", FunctionName="rotate", Qualifier=qualifier)
+        assert refused == (
+            "ResourceNotFoundException",
+            404,
+            f"Function not found: {ARN}:{qualifier}",
+        )
 
 
 def test_a_function_that_does_not_exist_is_named_with_its_version(bench: LambdaBench) -> None:
