@@ -41,4 +41,4 @@ lock: $(STAMP) ## Resolve the dependencies anew into requirements.lock
 
 clean: ## Remove everything that can be made again
 	@rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis \
-	  tests/sdk/javascript/node_modules
+	  tests/sdk/javascript/node_modules tests/.cache

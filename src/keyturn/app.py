@@ -9,7 +9,10 @@ import os
 from pathlib import Path
 import resource
 import socket
-from time import monotonic_ns
+import subprocess
+import sys
+import tempfile
+from time import monotonic, monotonic_ns
 from typing import Final
 
 import structlog
@@ -17,10 +20,8 @@ import structlog
 from keyturn import __version__
 from keyturn.api.dispatch import Dispatcher
 from keyturn.api.iam.table import iam_api
-from keyturn.api.lambda_.functions import Functions
-from keyturn.api.lambda_.invoking import Invoking
-from keyturn.api.lambda_.table import lambda_api
-from keyturn.api.logs.reading import Reading
+from keyturn.api.lambda_.code_links import CodeLinks
+from keyturn.api.lambda_.table import Means as LambdaMeans, lambda_api
 from keyturn.api.logs.table import logs_api
 from keyturn.api.operation import ServiceApi
 from keyturn.api.rate_limit import RateLimit
@@ -32,6 +33,7 @@ from keyturn.api.secretsmanager.policies import Policies
 from keyturn.api.secretsmanager.replicas import Replication
 from keyturn.api.secretsmanager.resources import SecretResources
 from keyturn.api.secretsmanager.rotating import Rotating
+from keyturn.api.secretsmanager.seen_values import telling
 from keyturn.api.secretsmanager.table import Parts, secrets_manager
 from keyturn.api.secretsmanager.tags import Tagging
 from keyturn.api.secretsmanager.values import Values
@@ -43,13 +45,19 @@ from keyturn.data_dir import DataDir, DataDirError
 from keyturn.engine import clock_file
 from keyturn.engine.advance import advance
 from keyturn.engine.process import EngineParts, run_engine
+from keyturn.engine.seen_values import SeenValuesSocket, Teller
 from keyturn.engine.virtual_clock import Arrival, Journey, VirtualClock
 from keyturn.engine.wake import tapper
-from keyturn.functions.execution import runtime_dir
-from keyturn.functions.execution.local import LocalInvoker, Place
+from keyturn.functions.execution.code_cache import CodeCache
+from keyturn.functions.execution.isolation import NoSandboxError, Wanted
+from keyturn.functions.execution.local import LocalInvoker, Means
+from keyturn.functions.execution.pool import Pool
 from keyturn.functions.execution.process_variables import SessionKeys, session_name
 from keyturn.functions.execution.remote import RemoteInvoker
+from keyturn.functions.execution.workshop import open_workshop
+from keyturn.functions.output.answered_errors import RedactedErrors
 from keyturn.functions.output.log_writer import LogWriter
+from keyturn.functions.output.seen_values import SeenValues
 from keyturn.functions.permission import SecretsManagerGate
 from keyturn.functions.runtimes import Runtimes
 from keyturn.iam import bootstrap
@@ -94,21 +102,33 @@ def serve(settings: Settings) -> None:
         if settings.has_virtual_clock:
             clock_file.make(data_dir.clock)
         _prepare(settings, data_dir)
+        if settings.sandbox is Wanted.BUBBLEWRAP:
+            _require_sandbox()
         listening = listen(settings.host, settings.port)
         endpoint = _endpoint(settings.host, listening)
         data_dir.describe(endpoint=endpoint, account=settings.account)
         # Before the fork: all API processes hold a principal to one limit.
         rate_limit = _rate_limit(settings.requests_per_second)
         api = {
-            f"api-{number}": partial(_run_api, data_dir, listening, rate_limit)
+            f"api-{number}": partial(_run_api, settings, data_dir, listening, rate_limit)
             for number in range(settings.api_processes or os.cpu_count() or 1)
         }
         # The engine's functions call the API: it stops first.
-        supervisor = Supervisor([api, {_ENGINE: partial(_run_engine, data_dir, endpoint)}])
+        supervisor = Supervisor(
+            [api, {_ENGINE: partial(_run_engine, settings, data_dir, endpoint)}]
+        )
         # Whoever reads that the server is there may stop it at once.
         supervisor.heed_signals()
         _announce(endpoint, data_dir)
         supervisor.run()
+
+
+def sandbox_weakness() -> str | None:
+    """Return why functions can't be isolated on this machine; None when they can."""
+    with tempfile.TemporaryDirectory(prefix="keyturn-sandbox-") as folder:
+        workshop = open_workshop(Path(folder), Wanted.AUTO)
+        workshop.sandboxes.close()
+        return workshop.weakness
 
 
 def virtual_clock(path: Path) -> VirtualClock:
@@ -240,6 +260,14 @@ def _secret(connection: Connection, account: str, region: str, secret_id: str) -
         ) from None
 
 
+def _require_sandbox() -> None:
+    # In a process of its own: what tries it out runs threads, and this one will fork.
+    command = (sys.executable, "-m", "keyturn", "sandbox")
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if tried.returncode:
+        raise NoSandboxError(tried.stdout.strip() or tried.stderr.strip())
+
+
 def _prepare(settings: Settings, data_dir: DataDir) -> None:
     master_key.load_or_create(data_dir.master_key)
     core = open_core(data_dir)
@@ -261,59 +289,74 @@ def _rate_limit(requests_per_second: float | None) -> RateLimit | None:
     return RateLimit(RequestRate.per_second(requests_per_second), monotonic_ns)
 
 
-def _run_api(data_dir: DataDir, listening: socket.socket, rate_limit: RateLimit | None) -> None:
+def _run_api(
+    settings: Settings,
+    data_dir: DataDir,
+    listening: socket.socket,
+    rate_limit: RateLimit | None,
+) -> None:
     core = open_core(data_dir)
     credentials = Credentials(core.database, core.keyring, core.clock)
     dispatcher = Dispatcher(
-        _services(core, data_dir), credentials, core.authority, core.clock, rate_limit
+        _services(core, data_dir, Runtimes(settings.interpreters, settings.node_client)),
+        credentials,
+        core.authority,
+        core.clock,
+        rate_limit,
     )
     threads = ThreadPoolExecutor(_THREADS_PER_PROCESS, thread_name_prefix="request")
-    serve_requests(Application(dispatcher, threads), listening)
+    serve_requests(Application(dispatcher, _links(core, data_dir), threads), listening)
 
 
-def _services(core: Core, data_dir: DataDir) -> tuple[ServiceApi, ...]:
+def _links(core: Core, data_dir: DataDir) -> CodeLinks:
+    return CodeLinks(core.database, core.keyring, core.clock, lambda: data_dir.description()[0])
+
+
+def _services(core: Core, data_dir: DataDir, runtimes: Runtimes) -> tuple[ServiceApi, ...]:
     database, keyring, authority = core.database, core.keyring, core.authority
     gate, wake = SecretsManagerGate(database), tapper(data_dir.wake_socket)
+    invoker, links = RemoteInvoker(data_dir.invocation_socket), _links(core, data_dir)
     resources, values = SecretResources(database), Values(database, keyring)
     listing = Listing(database, keyring)
+    secrets = secrets_manager(
+        Parts(
+            resources=resources,
+            batch=Batch(values, listing, resources, authority),
+            catalogue=Catalogue(database, keyring, authority),
+            listing=listing,
+            policies=Policies(database, keyring, authority),
+            replication=Replication(database, keyring, authority),
+            rotating=Rotating(database, keyring, authority, gate, wake),
+            tagging=Tagging(database, authority),
+            values=values,
+            version_ids=VersionIds(database, keyring),
+        )
+    ).in_time_of(core.secrets_clock)
     return (
-        secrets_manager(
-            Parts(
-                resources=resources,
-                batch=Batch(values, listing, resources, authority),
-                catalogue=Catalogue(database, keyring, authority),
-                listing=listing,
-                policies=Policies(database, keyring, authority),
-                replication=Replication(database, keyring, authority),
-                rotating=Rotating(database, keyring, authority, gate, wake),
-                tagging=Tagging(database, authority),
-                values=values,
-                version_ids=VersionIds(database, keyring),
-            )
-        ).in_time_of(core.secrets_clock),
-        lambda_api(
-            database,
-            Functions(database, keyring, authority, Runtimes()),
-            Invoking(database, RemoteInvoker(data_dir.invocation_socket)),
-        ),
-        logs_api(Reading(database)),
+        telling(secrets, Teller(data_dir.seen_values_socket).tell),
+        lambda_api(LambdaMeans(database, keyring, authority, runtimes, invoker, links, wake)),
+        logs_api(database, authority),
         iam_api(database, keyring),
         sts_api(Assumption(keyring, core.clock, authority)),
     )
 
 
-def _run_engine(data_dir: DataDir, endpoint: str) -> None:
+def _run_engine(settings: Settings, data_dir: DataDir, endpoint: str) -> None:
     core = open_core(data_dir)
-    logs = LogWriter(core.database, core.clock)
+    told = SeenValuesSocket(data_dir.seen_values_socket)
+    seen = SeenValues(monotonic, told.receive)
+    told.listen(seen)
+    logs = LogWriter(core.database, core.clock, seen)
     assumption = Assumption(core.keyring, core.clock, core.authority)
-    place = Place(
+    workshop = open_workshop(data_dir.cache, settings.sandbox)
+    means = Means(
+        runtimes=Runtimes(settings.interpreters, settings.node_client),
+        code=CodeCache(core.database, data_dir.cache / "code"),
+        pool=Pool(workshop.sandboxes),
         endpoint=endpoint,
-        runtime=runtime_dir.make(data_dir.cache / "runtimes"),
-        code=data_dir.cache / "code",
-        temporary=data_dir.fresh_folder("temporary"),
     )
     invoker = LocalInvoker(
-        core.database, core.keyring, core.clock, logs, partial(_session, assumption), place
+        core.database, core.keyring, core.clock, logs, partial(_session, assumption, seen), means
     )
     gate = SecretsManagerGate(core.database)
     run_engine(
@@ -323,9 +366,18 @@ def _run_engine(data_dir: DataDir, endpoint: str) -> None:
             clock=core.clock,
             secrets_clock=core.secrets_clock,
             virtual_clock=core.virtual_clock,
+            workshop=workshop,
+            pool=means.pool,
             invoker=invoker,
             logs=logs,
-            runner=Runner(core.database, core.keyring, invoker, gate, core.secrets_clock, _ENGINE),
+            runner=Runner(
+                core.database,
+                core.keyring,
+                RedactedErrors(invoker, seen),
+                gate,
+                core.secrets_clock,
+                _ENGINE,
+            ),
             owner=_ENGINE,
             wake_socket=data_dir.wake_socket,
             invocation_socket=data_dir.invocation_socket,
@@ -333,15 +385,17 @@ def _run_engine(data_dir: DataDir, endpoint: str) -> None:
     )
 
 
-def _session(assumption: Assumption, function: Function) -> SessionKeys:
+def _session(assumption: Assumption, seen: SeenValues, function: Function) -> SessionKeys:
     session = assumption.issue_service_session(
         function.role_arn, session_name(function), source_function_arn=function.arn
     )
-    return SessionKeys(
+    keys = SessionKeys(
         access_key_id=session.key.access_key_id,
         secret_access_key=session.key.secret_access_key.reveal().decode(),
         session_token=session.session_token,
     )
+    seen.note(function.arn, keys.secret_access_key.encode(), keys.session_token.encode())
+    return keys
 
 
 def _endpoint(host: str, listening: socket.socket) -> str:
@@ -354,10 +408,6 @@ def _endpoint(host: str, listening: socket.socket) -> str:
 def _announce(endpoint: str, data_dir: DataDir) -> None:
     _log.info("Keyturn is listening", version=__version__, endpoint=endpoint)
     _log.info(f'connect with: eval "$(keyturn env --data-dir {data_dir.path})"')
-    _log.warning(
-        "rotation functions run under this user and can read its files: deploy only code that "
-        "you trust (SECURITY.md)"
-    )
     if data_dir.has_virtual_clock:
         _log.warning(
             "THE CLOCK IS VIRTUAL: this server is for tests alone. keyturn clock advance moves "

@@ -1,12 +1,14 @@
 """Settings. This is the only reader of the environment; the command line passes the rest."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 import os
 from pathlib import Path
 from typing import Final
 
 from keyturn.api.request_rate import REQUESTS_PER_SECOND_MAX, REQUESTS_PER_SECOND_MIN
+from keyturn.functions.execution.isolation import Wanted
+from keyturn.functions.runtimes import CLIENT, CLIENT_MODULE, CLIENT_VERSION, RUNTIMES
 from keyturn.model.errors import InvalidInputError
 from keyturn.model.plaintext import Plaintext
 
@@ -43,6 +45,9 @@ class Settings:
     api_processes: int | None = None
     requests_per_second: float | None = None
     has_virtual_clock: bool = False
+    sandbox: Wanted = Wanted.AUTO
+    interpreters: Mapping[str, Path] = field(default_factory=dict)
+    node_client: Path | None = None
 
 
 def default_data_dir() -> Path:
@@ -93,6 +98,37 @@ def check_account(account: str) -> None:
     """
     if len(account) != _ACCOUNT_DIGITS or not (account.isascii() and account.isdigit()):
         raise SettingError(f"The account id must have {_ACCOUNT_DIGITS} digits.")
+
+
+def read_interpreters(named: Sequence[str]) -> dict[str, Path]:
+    """Return interpreters by their runtimes, from words such as ``python3.12=/opt/py/bin/python``.
+
+    Raises:
+        SettingError: one names no runtime, or no file.
+    """
+    interpreters = {}
+    for word in named:
+        runtime, _, path = word.partition("=")
+        if runtime not in RUNTIMES or not Path(path).is_file():
+            raise SettingError(
+                f"--interpreter {word} doesn't name an interpreter: write RUNTIME=PATH, with one "
+                f"of {', '.join(RUNTIMES)} and the path of a program."
+            )
+        interpreters[runtime] = Path(path)
+    return interpreters
+
+
+def check_node_client(folder: Path | None) -> None:
+    """Refuse a folder that isn't AWS's runtime client for Node.js.
+
+    Raises:
+        SettingError: it is something else.
+    """
+    if folder is not None and not (folder / CLIENT_MODULE).is_file():
+        raise SettingError(
+            f"--node-client {folder} isn't the folder of {CLIENT}, version {CLIENT_VERSION}: it "
+            f"has no {CLIENT_MODULE}."
+        )
 
 
 def _check_rate(requests_per_second: float | None) -> None:

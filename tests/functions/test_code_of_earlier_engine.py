@@ -47,9 +47,9 @@ def written_to(folder: Path) -> Iterator[None]:
 def test_a_code_folder_that_could_not_be_removed_is_not_taken_for_complete(tmp_path: Path) -> None:
     with FunctionBench.open(tmp_path) as bench:
         function = bench.create(SOURCE)
-        of_earlier = CodeCache(bench.database, bench.place.code).folder_of(function)
+        of_earlier = CodeCache(bench.database, bench.code).code_of(function).task
 
         with written_to(of_earlier):
-            unpacked = CodeCache(bench.database, bench.place.code).folder_of(function)
+            unpacked = CodeCache(bench.database, bench.code).code_of(function).task
 
             assert [file.name for file in unpacked.iterdir()] == ["lambda_function.py"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keyturn.functions.execution import pool as pools
+from keyturn.functions.execution.isolation import Wanted
 from keyturn.functions.execution.pool import ENVIRONMENTS_PER_FUNCTION_MAX
 from keyturn.functions.refusals import EnvironmentsBusyError, FunctionUnavailableError
 from keyturn.model.function import Function
@@ -58,10 +59,14 @@ class Held:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[FunctionBench]:
-    """A bench of the test's own: others would use up its limits."""
+    """A bench of the test's own: others would use up its limits.
+
+    The rules are the same for every kind of sandbox; in a bare one, process ids are this machine's
+    and so are files.
+    """
     folder = tmp_path / "bench"
     folder.mkdir()
-    with FunctionBench.open(folder) as bench:
+    with FunctionBench.open(folder, Wanted.NONE) as bench:
         yield bench
 
 
@@ -123,11 +128,11 @@ def test_an_environment_that_nobody_uses_is_ended(
     own: FunctionBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = own.answer(own.create(PID))
-    own.invoker.pool.end_idle()
+    own.pool.end_idle()
     was_kept = _exists(pid)
 
     monkeypatch.setattr(pools, "IDLE_SECONDS_MAX", 0)
-    own.invoker.pool.end_idle()
+    own.pool.end_idle()
 
     assert was_kept
     assert not _exists(pid)
@@ -159,24 +164,26 @@ def test_every_place_is_free_again_however_an_invocation_ended(
         own.error(function)
 
     assert own.answer(own.create(PID))
-    assert len(list(own.place.temporary.iterdir())) == 1
+    own.pool.close()
+    assert _left_in(own) == []
 
 
 def test_a_process_that_can_not_be_started_makes_the_function_unavailable(
     own: FunctionBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "keyturn.functions.execution.local.own_interpreter", lambda: own.folder / "no-python"
+        "keyturn.functions.execution.sandbox.launcher_interpreter",
+        lambda _runtime: own.folder / "no-python",
     )
 
     with pytest.raises(FunctionUnavailableError, match="No such file"):
         own.answer(own.create(PID))
 
-    assert list(own.place.temporary.iterdir()) == []
+    assert _left_in(own) == []
 
 
 def test_code_that_can_not_be_unpacked_makes_the_function_unavailable(own: FunctionBench) -> None:
-    own.place.code.write_text("in the way")
+    own.code.write_text("in the way")
 
     with pytest.raises(FunctionUnavailableError, match="can't be unpacked"):
         own.answer(own.create(PID))
@@ -186,11 +193,15 @@ def test_a_pool_that_was_closed_takes_nobody(own: FunctionBench) -> None:
     function = own.create(PID)
     pid = own.answer(function)
 
-    own.invoker.pool.close()
+    own.pool.close()
 
     assert not _exists(pid)
     with pytest.raises(FunctionUnavailableError, match="stopping"):
         own.answer(function)
+
+
+def _left_in(bench: FunctionBench) -> list[Path]:
+    return list((bench.folder / "sandboxes" / "temporary").iterdir())
 
 
 def _exists(pid: int) -> bool:

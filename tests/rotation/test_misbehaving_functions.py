@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import json
 import os
 from pathlib import Path
+import secrets
 import signal
 from typing import Any
 from urllib.parse import quote
@@ -372,29 +373,46 @@ for _ in range(10_000):
     assert sum(map(len, told)) < 2 << 20
 
 
-# A function that starts processes.
+# A function that starts processes. They are found by a name that they give themselves: their ids
+# are another namespace's.
 
 DAEMONS = """
+def named():
+    found = 0
+    for each in os.listdir("/proc"):
+        try:
+            found += each.isdigit() and open(f"/proc/{{each}}/comm").read() == "{name}\\n"
+        except OSError:
+            pass
+    return found
+
 for _ in range(10):
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            open({note!r}, "a").write(str(os.getpid()) + "\\n")
+            open("/proc/self/comm", "w").write("{name}")
             time.sleep(600)
         os._exit(0)
     os.wait()
-while len(open({note!r}).read().split()) < 10:
+while named() < 10:
     time.sleep(0.005)
 """
 
 
-def processes_in(note: Path) -> list[int]:
-    return [pid for pid in map(int, note.read_text().split()) if runs(pid)]
+@pytest.fixture
+def name() -> str:
+    return f"kt{secrets.token_hex(6)}"
 
 
-def runs(pid: int) -> bool:
+def processes_named(name: str) -> list[int]:
+    """Return the processes of this machine that have a name."""
+    return [int(each.name) for each in Path("/proc").glob("[0-9]*") if is_named(each, name)]
+
+
+def is_named(process: Path, name: str) -> bool:
     try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+        is_dead = "State:\tZ" in (process / "status").read_text()
+        return not is_dead and (process / "comm").read_text() == f"{name}\n"
     except (FileNotFoundError, ProcessLookupError):
         return False
 
@@ -418,27 +436,23 @@ def test_children_that_outlive_their_step_do_not_disturb_the_next(
     ],
 )
 def test_daemons_of_a_function_end_with_its_environment(
-    bench: MisbehaviourBench, tmp_path: Path, ending: str, cause: str
+    bench: MisbehaviourBench, name: str, ending: str, cause: str
 ) -> None:
-    note = tmp_path / "pids"
-
-    token = bench.rotate(SET, DAEMONS.format(note=str(note)) + ending, Timeout=3)
+    token = bench.rotate(SET, DAEMONS.format(name=name) + ending, Timeout=3)
 
     assert_fails(bench, token, SET, cause)
-    wait_until(lambda: not processes_in(note), what="the daemons' end")
+    wait_until(lambda: not processes_named(name), what="the daemons' end")
     bench.assert_others_rotate()
 
 
 def test_processes_that_start_processes_end_with_the_function(
-    bench: MisbehaviourBench, tmp_path: Path
+    bench: MisbehaviourBench, name: str
 ) -> None:
-    note = tmp_path / "pids"
     # Each starts the next and ends: at no time is there one that was there a moment before.
     chain = f"""
-note = os.open({str(note)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 while os.fork() == 0:
     os.setsid()
-    os.write(note, b"%d\\n" % os.getpid())
+    open("/proc/self/comm", "w").write("{name}")
     time.sleep(0.001)
 threading.Event().wait() if os.getpid() == int(os.environ.get("OWN", os.getpid())) else os._exit(0)
 """
@@ -447,42 +461,38 @@ threading.Event().wait() if os.getpid() == int(os.environ.get("OWN", os.getpid()
     token = bench.rotate(SET, own + chain, Timeout=1)
 
     assert_fails(bench, token, SET, "function_timed_out")
-    wait_until(lambda: not processes_in(note), what="the end of the chain")
+    wait_until(lambda: not processes_named(name), what="the end of the chain")
 
 
 @pytest.mark.parametrize("ending", ["return rotate(event, context)", "threading.Event().wait()"])
 def test_server_that_stops_leaves_nothing_of_a_function_running(
-    tmp_path: Path, ending: str
+    tmp_path: Path, name: str, ending: str
 ) -> None:
-    note = tmp_path / "pids"
     with KeyturnServer.start(tmp_path / "data", arguments=("--api-processes", "1")) as server:
         variables = server.environment()
         key = Caller(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
         bench = bench_on(server, key)
-        bench.rotate(CREATE, DAEMONS.format(note=str(note)) + ending, Timeout=4)
-        wait_until(note.exists, what="the daemons")
-        wait_until(lambda: len(processes_in(note)) == 10, what="the daemons")
+        bench.rotate(CREATE, DAEMONS.format(name=name) + ending, Timeout=4)
+        wait_until(lambda: len(processes_named(name)) == 10, what="the daemons")
         bench.api.close()
 
-    assert processes_in(note) == []
+    assert processes_named(name) == []
 
 
-def test_an_engine_that_is_killed_leaves_nothing_of_a_function_running(tmp_path: Path) -> None:
-    note = tmp_path / "pids"
+def test_an_engine_that_is_killed_leaves_nothing_of_a_function_running(
+    tmp_path: Path, name: str
+) -> None:
     with KeyturnServer.start(tmp_path / "data", arguments=("--api-processes", "1")) as server:
         variables = server.environment()
         key = Caller(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
         bench = bench_on(server, key)
-        bench.rotate(
-            CREATE, DAEMONS.format(note=str(note)) + "threading.Event().wait()", Timeout=60
-        )
-        wait_until(note.exists, what="the daemons")
-        wait_until(lambda: len(processes_in(note)) == 10, what="the daemons")
-        left = processes_in(note)
+        bench.rotate(CREATE, DAEMONS.format(name=name) + "threading.Event().wait()", Timeout=60)
+        wait_until(lambda: len(processes_named(name)) == 10, what="the daemons")
+        left = processes_named(name)
 
         os.kill(server.child_pids()["keyturn-engine"], signal.SIGKILL)
 
-        wait_until(lambda: not set(left) & set(processes_in(note)), what="the daemons' end")
+        wait_until(lambda: not set(left) & set(processes_named(name)), what="the daemons' end")
         bench.api.close()
 
 

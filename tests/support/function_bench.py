@@ -11,17 +11,22 @@ import io
 import json
 from pathlib import Path
 import secrets
+from time import monotonic
 from typing import Any, Final
 import zipfile
 
 from keyturn.functions import registry
-from keyturn.functions.execution import runtime_dir
-from keyturn.functions.execution.local import LocalInvoker, Place
+from keyturn.functions.execution.code_cache import CodeCache
+from keyturn.functions.execution.isolation import Wanted
+from keyturn.functions.execution.local import LocalInvoker, Means
+from keyturn.functions.execution.pool import Pool
 from keyturn.functions.execution.process_variables import SessionKeys
+from keyturn.functions.execution.workshop import open_workshop
 from keyturn.functions.invocation import Invocation
-from keyturn.functions.names import log_group_name, read_reference
+from keyturn.functions.names import read_reference
 from keyturn.functions.output.log_writer import LogWriter
-from keyturn.functions.runtimes import OWN_PYTHON
+from keyturn.functions.output.seen_values import SeenValues
+from keyturn.functions.runtimes import OWN_PYTHON, Runtimes
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import SystemClock
 from keyturn.model.function import Function
@@ -42,31 +47,39 @@ SESSION_SECRET: Final = "the-secret-half-of-the-session"
 class FunctionBench:
     """A store, an invoker, and where both keep their files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, wanted: Wanted = Wanted.AUTO, runtimes: Runtimes | None = None
+    ) -> None:
         self.folder = folder
         self.database = make_database(folder)
         self.keyring = Keyring(Plaintext(b"k" * 32))
         self.clock = SystemClock()
-        self.logs = LogWriter(self.database, self.clock)
-        self.place = Place(
+        self.seen = SeenValues(monotonic)
+        self.logs = LogWriter(self.database, self.clock, self.seen)
+        self.code = folder / "code"
+        self.workshop = open_workshop(folder, wanted)
+        self.pool = Pool(self.workshop.sandboxes)
+        means = Means(
+            runtimes=runtimes or Runtimes(),
+            code=CodeCache(self.database, self.code),
+            pool=self.pool,
             endpoint=ENDPOINT,
-            runtime=runtime_dir.make(folder / "runtimes"),
-            code=folder / "code",
-            temporary=folder / "temporary",
         )
         self.invoker = LocalInvoker(
-            self.database, self.keyring, self.clock, self.logs, _session, self.place
+            self.database, self.keyring, self.clock, self.logs, _session, means
         )
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path) -> "Iterator[FunctionBench]":
+    def open(
+        cls, folder: Path, wanted: Wanted = Wanted.AUTO, runtimes: Runtimes | None = None
+    ) -> "Iterator[FunctionBench]":
         """Yield a bench; end its functions at the end of the block."""
-        bench = cls(folder)
+        bench = cls(folder, wanted, runtimes)
         try:
             yield bench
         finally:
-            bench.invoker.pool.close()
+            bench.pool.close()
             bench.logs.close()
             bench.database.close()
 
@@ -116,7 +129,7 @@ class FunctionBench:
     def logged(self, function: Function) -> list[LogEvent]:
         """Return what a function logged, of all that was stored so far."""
         with self.database.read() as connection:
-            group = logs.find_group(connection, ACCOUNT, REGION, log_group_name(function.name))
+            group = logs.find_group(connection, ACCOUNT, REGION, function.log_group)
             if group is None:
                 return []
             return logs.read(connection, EventQuery(group_id=group.id, most=10_000))

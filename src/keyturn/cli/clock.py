@@ -12,7 +12,7 @@ import typer
 
 from keyturn import app as server
 from keyturn.cli.duration import ADVANCE_DAYS_MAX, DurationError, read_duration
-from keyturn.cli.options import DataDirOption
+from keyturn.cli.options import DataDirOption, JsonOption
 from keyturn.config import default_data_dir
 from keyturn.engine.virtual_clock import Arrival, Journey
 
@@ -22,8 +22,6 @@ app: Final = typer.Typer(
 
 # A shell's own exit code for a command that Ctrl-C ended: 128 and the signal's number.
 _INTERRUPTED: Final = 130
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
 
 
 def _duration(text: str) -> timedelta:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from keyturn import __version__
-from keyturn.cli import account, clock, environment, function, rotation, serve
+from keyturn.cli import account, clock, environment, function, rotation, sandbox, serve
 from keyturn.model.errors import ServiceError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("env")(environment.env)
+app.command("sandbox")(sandbox.sandbox)
 app.add_typer(account.app, name="account")
 app.add_typer(function.app, name="function")
 app.add_typer(rotation.app, name="rotation")

@@ -15,3 +15,4 @@ DataDirOption = Annotated[
         file_okay=False,
     ),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]

@@ -1,5 +1,6 @@
 """``keyturn serve``: run the server."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,9 +12,12 @@ from keyturn.config import (
     DEFAULT_HOST,
     DEFAULT_PORT,
     Settings,
+    check_node_client,
     default_data_dir,
     given_administrator_key,
+    read_interpreters,
 )
+from keyturn.functions.execution.isolation import Wanted
 
 HostOption = Annotated[str, typer.Option(envvar="KEYTURN_HOST", help="Address to listen on.")]
 PortOption = Annotated[
@@ -53,6 +57,32 @@ VirtualClockOption = Annotated[
         show_default=False,
     ),
 ]
+SandboxOption = Annotated[
+    Wanted,
+    typer.Option(
+        envvar="KEYTURN_SANDBOX",
+        help="What functions run in: auto takes bubblewrap where it works; bubblewrap refuses to "
+        "start where it doesn't (`keyturn sandbox` says why); none isolates nothing.",
+    ),
+]
+InterpreterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="KEYTURN_INTERPRETERS",
+        metavar="RUNTIME=PATH",
+        help="The interpreter of a runtime, where it isn't on the path. May be repeated.",
+        show_default=False,
+    ),
+]
+NodeClientOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="KEYTURN_NODE_CLIENT",
+        metavar="FOLDER",
+        help="AWS's runtime client for Node.js, an npm package, where it isn't beside node.",
+        show_default=False,
+    ),
+]
 
 
 def serve(  # noqa: PLR0913 - a command's options are its parameters
@@ -63,6 +93,9 @@ def serve(  # noqa: PLR0913 - a command's options are its parameters
     api_processes: ApiProcessesOption = None,
     requests_per_second: RateOption = None,
     *,
+    sandbox: SandboxOption = Wanted.AUTO,
+    interpreter: InterpreterOption = None,
+    node_client: NodeClientOption = None,
     virtual_clock: VirtualClockOption = False,
 ) -> None:
     """Run the server until it is told to stop (SIGTERM or Ctrl-C).
@@ -73,6 +106,7 @@ def serve(  # noqa: PLR0913 - a command's options are its parameters
     KEYTURN_ADMIN_ACCESS_KEY_ID and KEYTURN_ADMIN_SECRET_ACCESS_KEY choose that first access key,
     for automation.
     """
+    check_node_client(node_client)
     app.serve(
         Settings(
             host=host,
@@ -83,5 +117,8 @@ def serve(  # noqa: PLR0913 - a command's options are its parameters
             api_processes=api_processes,
             requests_per_second=requests_per_second,
             has_virtual_clock=virtual_clock,
+            sandbox=sandbox,
+            interpreters=read_interpreters(interpreter or []),
+            node_client=node_client,
         )
     )

@@ -91,4 +91,5 @@ class _Connection(socketserver.BaseRequestHandler):
             function_error=invocation.function_error,
             payload=invocation.payload,
             log_tail=invocation.log_tail,
+            executed_version=invocation.executed_version,
         )

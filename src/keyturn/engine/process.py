@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from keyturn.engine.async_invocations import AsynchronousInvocations
 from keyturn.engine.housekeeping import Housekeeping
 from keyturn.engine.invocations import InvocationServer
 from keyturn.engine.rotations import RotationJob
@@ -22,11 +23,13 @@ from keyturn.engine.time_travel import TimeTravel
 from keyturn.engine.virtual_clock import VirtualClock
 from keyturn.engine.wake import WakeListener
 from keyturn.functions.execution.local import LocalInvoker
+from keyturn.functions.execution.pool import Pool
+from keyturn.functions.execution.workshop import Workshop
 from keyturn.functions.output.log_writer import LogWriter
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock
 from keyturn.rotation.run import Runner
-from keyturn.store import rotation_claims
+from keyturn.store import asynchronous_invocations, rotation_claims
 from keyturn.store.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +54,8 @@ class EngineParts:
     clock: Clock
     secrets_clock: Clock
     virtual_clock: VirtualClock | None
+    workshop: Workshop
+    pool: Pool
     invoker: LocalInvoker
     logs: LogWriter
     runner: Runner
@@ -65,15 +70,24 @@ def run_engine(parts: EngineParts) -> None:
     # Whoever had this name before is gone: the data directory is locked to one server.
     with parts.database.write() as connection:
         rotation_claims.release_leases_of(connection, parts.owner)
-    parts.invoker.pool.processes.adopt_strays()
-    wake, tapped = threading.Event(), threading.Event()
-    WakeListener(parts.wake_socket, wake, tapped)
+        asynchronous_invocations.release_all(connection)
+    parts.workshop.sandboxes.processes.adopt_strays()
+    _tell_isolation(parts.workshop)
+    wake, tapped, event_waits = threading.Event(), threading.Event(), threading.Event()
+    WakeListener(parts.wake_socket, wake, tapped, event_waits)
     invocations = InvocationServer(parts.invocation_socket, parts.invoker)
     job = RotationJob(parts.database, parts.keyring, parts.runner, parts.secrets_clock, wake)
+    asynchronous = AsynchronousInvocations(
+        parts.database, parts.keyring, parts.invoker, parts.clock, event_waits
+    )
     housekeeping = Housekeeping(
-        parts.database, parts.invoker.pool, clock=parts.clock, secrets_clock=parts.secrets_clock
+        parts.database,
+        parts.pool.end_idle,
+        clock=parts.clock,
+        secrets_clock=parts.secrets_clock,
     )
     _start("rotations", job.run)
+    _start("asynchronous-invocations", asynchronous.run)
     _start("housekeeping", housekeeping.run)
     travel = None
     if parts.virtual_clock is not None:
@@ -84,10 +98,22 @@ def run_engine(parts: EngineParts) -> None:
         travel.stop()
     housekeeping.stop()
     invocations.close()
+    asynchronous.stop()
     if not job.stop(GRACE_SECONDS):
         _log.warning("a rotation step didn't finish in time; the next start repeats it")
-    parts.invoker.pool.close()
+    parts.pool.close()
     parts.logs.close()
+
+
+def _tell_isolation(workshop: Workshop) -> None:
+    if workshop.weakness is None:
+        _log.info("functions run in sandboxes of bubblewrap")
+    else:
+        _log.warning(
+            "FUNCTIONS AREN'T ISOLATED: they run under this user and can read its files, the "
+            "master key included. Deploy only code that you trust (docs/operate/sandbox.md)",
+            reason=workshop.weakness,
+        )
 
 
 def _start(job: str, run: Callable[[], None]) -> None:

@@ -13,6 +13,8 @@ from concurrent.futures import Executor
 from typing import Any, Final
 
 from keyturn.api.dispatch import Dispatcher
+from keyturn.api.lambda_ import code_links
+from keyturn.api.lambda_.code_links import CodeLinks
 from keyturn.model.http import HttpRequest, HttpResponse
 from keyturn.server.health import health
 
@@ -36,16 +38,22 @@ class BodyTooLargeError(Exception):
 
 
 class Application:
-    """Answers HTTP requests with a dispatcher."""
+    """Answers HTTP requests with a dispatcher, and those for a link to code with ``links``."""
 
-    def __init__(self, dispatcher: Dispatcher, threads: Executor) -> None:
+    def __init__(self, dispatcher: Dispatcher, links: CodeLinks, threads: Executor) -> None:
         self._dispatcher = dispatcher
+        self._links = links
         self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request."""
         if scope["type"] != "http":
             raise RuntimeError(f"{scope['type']} isn't served")
+        if scope["path"].startswith(code_links.PATH) and scope["method"] == "GET":
+            loop = asyncio.get_running_loop()
+            fetch = self._links.fetch
+            await _send(send, await loop.run_in_executor(self._threads, fetch, scope["path"]))
+            return
         if scope["path"].startswith("/_keyturn/"):
             await _send(send, health(scope["path"]))
             return

@@ -1,6 +1,5 @@
 """What the engine tidies up: secrets whose recovery window is over, and old log events."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 
 from keyturn.engine import housekeeping
 from keyturn.engine.housekeeping import LOG_RETENTION, Housekeeping
-from keyturn.functions.execution.pool import Pool
 from keyturn.keys.keyring import Keyring
 from keyturn.model.plaintext import Plaintext
 from keyturn.model.secret import Secret, SecretValue
@@ -27,12 +25,12 @@ MILLISECOND = timedelta(milliseconds=1)
 class Bench:
     """A store with one secret that is scheduled for deletion, and the job."""
 
-    def __init__(self, folder: Path, pool: Pool) -> None:
+    def __init__(self, folder: Path) -> None:
         self.database = make_database(folder)
         self.clock = FixedClock(NOW)
         self.secrets_clock = FixedClock(NOW)
         self.job = Housekeeping(
-            self.database, pool, clock=self.clock, secrets_clock=self.secrets_clock
+            self.database, lambda: None, clock=self.clock, secrets_clock=self.secrets_clock
         )
         self.secret = self.make("a")
 
@@ -69,10 +67,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    pool = Pool()
-    yield Bench(tmp_path, pool)
-    pool.close()
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
 def test_secret_stays_to_the_last_moment_of_its_recovery_window(bench: Bench) -> None:

@@ -4,7 +4,6 @@ The engine's other jobs take turns with the one that moves the clock, in one thr
 does what is due. The simulation's own clock follows the virtual one.
 """
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 import threading
@@ -15,7 +14,6 @@ from keyturn.engine import clock_file
 from keyturn.engine.housekeeping import Housekeeping
 from keyturn.engine.time_travel import TimeTravel
 from keyturn.engine.virtual_clock import Arrival, Journey, Outcomes, VirtualClock
-from keyturn.functions.execution.pool import Pool
 from keyturn.model.limits import ROTATIONS_PER_SECRET_KEPT
 from keyturn.model.plaintext import Plaintext
 from keyturn.model.rotation import State, Step
@@ -34,18 +32,17 @@ _ROUNDS_MAX = 20_000
 class Bench:
     """One secret that rotates every few days, and the job that moves its time."""
 
-    def __init__(self, folder: Path, pool: Pool, *, days: int = 10) -> None:
+    def __init__(self, folder: Path, *, days: int = 10) -> None:
         clock_file.make(folder / "clock")
         self.simulation = Simulation(folder, expression=f"rate({days} days)")
         self.clock = VirtualClock(folder / "clock", FixedClock(NOW))
         self.wake = threading.Event()
-        self._pool = pool
         self.travel = self.new_engine()
 
     def new_engine(self) -> TimeTravel:
         clock, database = self.clock, self.simulation.plain
         housekeeping = Housekeeping(
-            database, self._pool, clock=FixedClock(NOW), secrets_clock=clock
+            database, lambda: None, clock=FixedClock(NOW), secrets_clock=clock
         )
         tapped = threading.Event()
         tapped.set()
@@ -104,15 +101,8 @@ class Bench:
 
 
 @pytest.fixture
-def pool() -> Iterator[Pool]:
-    opened = Pool()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def bench(tmp_path: Path, pool: Pool) -> Bench:
-    return Bench(tmp_path, pool)
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
 def rotations_of(bench: Bench) -> int:
@@ -131,9 +121,9 @@ def test_every_window_on_the_way_is_rotated_in(bench: Bench) -> None:
 
 
 def test_rotations_are_counted_also_where_more_end_than_are_kept(
-    tmp_path: Path, pool: Pool
+    tmp_path: Path,
 ) -> None:
-    bench = Bench(tmp_path, pool, days=1)
+    bench = Bench(tmp_path, days=1)
     bench.rotate()
     days = ROTATIONS_PER_SECRET_KEPT + 20
 

@@ -1,15 +1,23 @@
-"""Functions' code, unpacked for this engine's life.
+"""Functions' code and layers, unpacked for this engine's life.
 
 It begins empty, in a folder of its own: what an earlier engine left may be half-written after a
 crash, or changed, and may not go at once while something that outlived that engine writes to it.
 The store has the packages.
+
+What is unpacked can be read by every user, since a sandbox may run as another, and written by
+none; the folder that everything lies in is its owner's alone.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 import secrets
 import shutil
+from typing import Final
 
 from keyturn.functions import package
+from keyturn.functions.execution.folders import link_tree, open_to_readers
 from keyturn.functions.refusals import (
     FunctionNotFoundError,
     FunctionUnavailableError,
@@ -20,6 +28,20 @@ from keyturn.model.function import Function
 from keyturn.store import functions as rows
 from keyturn.store.database import Database
 
+_UNREADABLE: Final = "The function's code can't be unpacked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """Where a function's code is unpacked.
+
+    Attributes:
+        layers: its layers in one folder, later ones over earlier; None for none.
+    """
+
+    task: Path
+    layers: Path | None
+
 
 class CodeCache:
     """Folders of unpacked code by their hash. Threads may share it."""
@@ -29,29 +51,55 @@ class CodeCache:
         self._database = database
         self._folder = folder / secrets.token_hex(8)
 
-    def folder_of(self, function: Function) -> Path:
-        """Return the folder that a function's code is in, unpacking it if need be.
+    def code_of(self, function: Function) -> Code:
+        """Return where a function's code is, unpacking it if need be.
 
         Raises:
             FunctionNotFoundError: the function was deleted, or changed, a moment ago.
             FunctionUnavailableError: its code can't be unpacked here.
         """
-        folder = self._folder / function.code_sha256
+        try:
+            task = self._unpacked(function, function.code_sha256)
+            layers = [self._unpacked(function, layer.sha256) for layer in function.layers]
+            return Code(task=task, layers=self._together(layers))
+        except (UnzipError, PackageTooLargeError) as error:
+            raise FunctionUnavailableError(f"{_UNREADABLE}.") from error
+        except OSError as error:
+            raise FunctionUnavailableError(
+                f"{_UNREADABLE} on this machine: {error.strerror}."
+            ) from error
+
+    def _unpacked(self, function: Function, sha256: str) -> Path:
+        folder = self._folder / sha256
         if not folder.is_dir():
             with self._database.read() as connection:
-                zipped = rows.read_code(connection, function.code_sha256)
+                zipped = rows.read_code(connection, sha256)
             if zipped is None:
                 raise FunctionNotFoundError(function.arn)
-            _unpack(zipped, folder)
+            draft = folder.with_name(secrets.token_hex(8))
+            package.unpack(zipped, draft)
+            open_to_readers(draft)
+            _appear(draft, folder)
+        return folder
+
+    def _together(self, layers: Sequence[Path]) -> Path | None:
+        if not layers:
+            return None
+        names = ":".join(layer.name for layer in layers)
+        folder = self._folder / f"layers-{hashlib.sha256(names.encode()).hexdigest()}"
+        if not folder.is_dir():
+            draft = folder.with_name(secrets.token_hex(8))
+            for layer in layers:
+                link_tree(layer, draft)
+            _appear(draft, folder)
         return folder
 
 
-def _unpack(zipped: bytes, folder: Path) -> None:
+def _appear(draft: Path, folder: Path) -> None:
     try:
-        package.unpack(zipped, folder)
-    except (UnzipError, PackageTooLargeError) as error:
-        raise FunctionUnavailableError("The function's code can't be unpacked.") from error
-    except OSError as error:
-        raise FunctionUnavailableError(
-            f"The function's code can't be unpacked on this machine: {error.strerror}."
-        ) from error
+        draft.rename(folder)
+    except OSError:
+        # Somebody else made the same at the same moment.
+        shutil.rmtree(draft, ignore_errors=True)
+        if not folder.is_dir():
+            raise

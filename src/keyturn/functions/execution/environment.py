@@ -1,4 +1,4 @@
-"""An execution environment: one process of a function, which takes one event at a time.
+"""An execution environment: a function in a sandbox, which takes one event at a time.
 
 The rules, which every caller may rely on:
 
@@ -6,6 +6,7 @@ The rules, which every caller may rely on:
 * It gets an event only while it waits for one: an event that was given is this invocation's.
 * An invocation ends when the process answers, when it dies, or when its time is over; a process
   that didn't answer, or couldn't start, takes no other event.
+* A process that takes too much memory, with all that it started, is killed.
 * When an environment is closed, the process is killed with everything that it started.
 * What the process prints until it answers belongs to the invocation, within the limits of
   ``keyturn.functions.output.lines``.
@@ -15,23 +16,26 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.htm
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import os
-from pathlib import Path
-import re
 import selectors
-import shutil
+import socket
 import time
 from typing import Final
 
-from keyturn.functions.execution.processes import Process, Processes
-from keyturn.functions.execution.runtime_api import Channel, Event, Outcome, RuntimeApi
-from keyturn.functions.execution.sandbox import Confines, command
+from keyturn.functions.execution import memory
+from keyturn.functions.execution.assignment import Assignment, encoded
+from keyturn.functions.execution.runtime_api import Event, Outcome, RuntimeApi
+from keyturn.functions.execution.sandbox import Interior, Places
+from keyturn.functions.execution.sandboxes import Sandboxes
 from keyturn.functions.output.lines import Output, WriteLine
 
 #: AWS: "The Init phase is limited to 10 seconds."
 INIT_SECONDS_MAX: Final = 10
-_PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+#: What a shell, and so bubblewrap, adds to the number of the signal that ended a process.
+_SIGNALLED: Final = 128
+_KILLED: Final = -9
+_READY_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,42 +57,49 @@ Ending = Outcome | Died | TimedOut
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blueprint:
-    """What a process is started from.
+    """What an environment is made from.
 
     Attributes:
-        temporary: a folder that the process may write to; it goes with the process.
+        label: what the function is called where it is refused something.
         log_stream: where its output goes.
+        variables_at: its variables, by where its sandbox shows it things.
     """
 
-    interpreter: str
-    task_root: Path
-    runtime_dir: Path
-    temporary: Path
+    interior: Interior
+    label: str
     handler: str
+    memory_mb: int
     log_stream: str
-    confines: Confines
-    variables: Mapping[str, str] = field(repr=False)
+    variables_at: Callable[[Places], Mapping[str, str]]
 
 
 class Environment:
     """One process, and its channel of the runtime API. Used by one thread at a time."""
 
-    def __init__(self, blueprint: Blueprint, api: RuntimeApi, processes: Processes) -> None:
+    def __init__(self, blueprint: Blueprint, api: RuntimeApi, sandboxes: Sandboxes) -> None:
+        """Start it.
+
+        Raises:
+            OSError: it can't be started on this machine.
+        """
         self.blueprint = blueprint
         self.started_at = time.monotonic()
         self._is_spent = False
         self._api = api
-        self._processes = processes
+        self._sandboxes = sandboxes
         self._channel = api.open_channel()
         try:
-            self._process = _started(blueprint, self._channel, processes)
+            self._sandbox = sandboxes.take(blueprint.interior)
         except BaseException:
             api.close_channel(self._channel)
             raise
+        self._process = self._sandbox.process
         self._pidfd = os.pidfd_open(self._process.pid)
         assert self._process.stdout is not None
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
+        self._is_taken_up = False
+        self._assign()
 
     @property
     def is_usable(self) -> bool:
@@ -98,11 +109,7 @@ class Environment:
     @property
     def peak_memory_mb(self) -> int | None:
         """The most memory that the process had; None when it is gone."""
-        with suppress(OSError):
-            status = Path(f"/proc/{self._process.pid}/status").read_text()
-            found = _PEAK.search(status)
-            return None if found is None else -(-int(found[1]) // 1024)
-        return None
+        return memory.peak_mb(self._process.pid)
 
     def await_ready(self, write_line: WriteLine) -> Ending | None:
         """Wait until the process asks for an event; return None, or why it never will."""
@@ -124,26 +131,44 @@ class Environment:
 
     def close(self) -> None:
         """Kill the process with everything that it started, and free what belongs to it."""
-        self._processes.end(self._process)
+        self._sandboxes.end(self._sandbox)
         self._api.close_channel(self._channel)
         os.close(self._pidfd)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        shutil.rmtree(self.blueprint.temporary, ignore_errors=True)
+
+    def _assign(self) -> None:
+        blueprint, places = self.blueprint, self._sandbox.places
+        assignment = Assignment(
+            handler=blueprint.handler,
+            memory_mb=blueprint.memory_mb,
+            processes_max=self._sandboxes.isolation.processes_max,
+            system_calls=self._sandboxes.system_calls,
+            variables={
+                **blueprint.variables_at(places),
+                "AWS_LAMBDA_RUNTIME_API": self._channel.address,
+            },
+        )
+        # One that died already is found when it is waited for.
+        with suppress(ConnectionError):
+            self._sandbox.control.send(encoded(assignment, blueprint.interior, places))
 
     def _until(
         self, is_reached: Callable[[], bool], seconds: float, output: Output
     ) -> Ending | None:
         """Return how the process ended or answered; None once ``is_reached``."""
         deadline = time.monotonic() + seconds
+        look_at = time.monotonic() + memory.EVERY_SECONDS
         while (outcome := self._channel.outcome()) is None:
             if is_reached():
                 return None
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= deadline:
                 return TimedOut(seconds)
-            if self._has_died(left, output):
-                return self._channel.outcome() or Died(self._process.wait())
+            if now >= look_at:
+                look_at = now + memory.EVERY_SECONDS
+                if memory.has_too_much(self._process.pid, self.blueprint.memory_mb):
+                    return Died(_KILLED)
+            if self._has_died(min(deadline, look_at) - now, output):
+                return self._channel.outcome() or Died(_status(self._process.wait()))
         return outcome
 
     def _has_died(self, seconds: float, output: Output) -> bool:
@@ -153,21 +178,25 @@ class Environment:
             selector.register(self._pidfd, selectors.EVENT_READ)
             if not output.is_closed:
                 selector.register(output, selectors.EVENT_READ)
-            ready = {key.fd for key, _ in selector.select(seconds)}
+            if not self._is_taken_up:
+                selector.register(self._sandbox.control, selectors.EVENT_READ)
+            ready = {key.fd for key, _ in selector.select(max(seconds, 0))}
         if self._channel.fileno() in ready:
             self._channel.clear()
         if output.fileno() in ready:
             output.read()
+        if self._sandbox.control.fileno() in ready:
+            self._take_up()
         return self._pidfd in ready
 
+    def _take_up(self) -> None:
+        """Take what the launcher sends when the sandbox has become the function's."""
+        self._is_taken_up = True
+        with suppress(ConnectionError):
+            _, listeners, _, _ = socket.recv_fds(self._sandbox.control, _READY_BYTES, 1)
+            for listener in listeners:
+                self._sandboxes.answer(listener, self.blueprint.label)
 
-def _started(blueprint: Blueprint, channel: Channel, processes: Processes) -> Process:
-    arguments = command(
-        blueprint.interpreter,
-        blueprint.task_root,
-        blueprint.runtime_dir,
-        blueprint.handler,
-        blueprint.confines,
-    )
-    variables = {**blueprint.variables, "AWS_LAMBDA_RUNTIME_API": channel.address}
-    return processes.start(arguments, variables)
+
+def _status(code: int) -> int:
+    return _SIGNALLED - code if code > _SIGNALLED else code

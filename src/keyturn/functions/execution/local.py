@@ -1,37 +1,38 @@
 """Invoke a function on this machine: find it, have it run, and say how it ended. Read downwards.
 
     find     the function, as it is stored now
-    prepare  an environment of it: a warm one, or code, credentials and a process
+    prepare  an environment of it: a warm one, or code, credentials and a sandbox
     run      give it the event, wait, log
     answer   in AWS's words
 
 AWS: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 import secrets
 import time
+from typing import Final
 
-from keyturn.functions import variables
+from keyturn.functions import registry, variables
 from keyturn.functions.execution.answer import answer_of
 from keyturn.functions.execution.code_cache import CodeCache
 from keyturn.functions.execution.environment import Blueprint, Ending, Environment
 from keyturn.functions.execution.pool import Key, Pool, Slot
-from keyturn.functions.execution.process_variables import SessionKeys, of_process
+from keyturn.functions.execution.process_variables import Given, SessionKeys, of_process
 from keyturn.functions.execution.runtime_api import Event
-from keyturn.functions.execution.sandbox import Confines
+from keyturn.functions.execution.sandbox import Interior
 from keyturn.functions.execution.transcript import Transcript
 from keyturn.functions.invocation import PAYLOAD_BYTES_MAX, Invocation
 from keyturn.functions.output.log_writer import LogWriter
-from keyturn.functions.permission import unqualified
 from keyturn.functions.refusals import (
     ExecutionRoleError,
-    FunctionNotFoundError,
+    FunctionUnavailableError,
     PayloadTooLargeError,
+    UnknownRuntimeError,
 )
-from keyturn.functions.runtimes import own_interpreter
+from keyturn.functions.runtimes import Runtime, Runtimes
 from keyturn.keys.keyring import Keyring
 from keyturn.model.clock import Clock, to_epoch_ms
 from keyturn.model.errors import NotAllowedError
@@ -43,26 +44,26 @@ from keyturn.store.database import Database
 IssueSession = Callable[[Function], SessionKeys]
 """Returns a session of a function's role, if that trusts Lambda."""
 
+#: Variables that an interpreter or the system's loader reads when it starts, and never again.
+_READ_AT_START: Final = ("LD_", "PYTHON", "NODE_", "MALLOC_", "GLIBC_", "LANG", "LC_")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where functions live on this machine.
+class Means:
+    """What functions are run with on this machine.
 
     Attributes:
         endpoint: our URL.
-        runtime: the modules that Lambda brings.
-        code: where packages are unpacked.
-        temporary: where each environment gets a folder to write to.
     """
 
+    runtimes: Runtimes
+    code: CodeCache
+    pool: Pool
     endpoint: str
-    runtime: Path
-    code: Path
-    temporary: Path
 
 
 class LocalInvoker:
-    """Runs functions as processes of this one."""
+    """Runs functions in sandboxes of this machine."""
 
     def __init__(
         self,
@@ -71,35 +72,38 @@ class LocalInvoker:
         clock: Clock,
         logs: LogWriter,
         issue_session: IssueSession,
-        place: Place,
+        means: Means,
     ) -> None:
         self._database = database
         self._keyring = keyring
         self._clock = clock
         self._logs = logs
         self._issue_session = issue_session
-        self._place = place
-        self._code = CodeCache(database, place.code)
-        self.pool = Pool()
+        self._means = means
 
     def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Invoke a function; see ``keyturn.functions.invocation.Invoker``."""
         if len(payload) > PAYLOAD_BYTES_MAX:
             raise PayloadTooLargeError(len(payload))
-        function = self._function(function_arn)
-        key = Key(function.arn, function.revision_id)
+        with self._database.read() as connection:
+            function = registry.resolve(connection, function_arn)
+        if function.reserved_concurrency == 0:
+            raise FunctionUnavailableError(
+                f"{function.name} may not run: its reserved concurrency is 0."
+            )
+        key = Key(function.id, function.version, function.revision_id)
         invocation = None
         while invocation is None:
-            with self.pool.environment(key, lambda: self._blueprint(function)) as slot:
+            environment = self._means.pool.environment(
+                key, lambda: self._blueprint(function), lambda: self._reservations(function)
+            )
+            with environment as slot:
                 invocation = self._run(function, slot, payload)
         return invocation
 
-    def _function(self, function_arn: str) -> Function:
+    def _reservations(self, function: Function) -> Mapping[int, int]:
         with self._database.read() as connection:
-            function = rows.find_by_arn(connection, unqualified(function_arn))
-        if function is None:
-            raise FunctionNotFoundError(function_arn)
-        return function
+            return rows.reserved_in(connection, function.account, function.region)
 
     def _run(self, function: Function, slot: Slot, payload: bytes) -> Invocation | None:
         """Return how it went; None for a warm process that was gone before it got the event."""
@@ -107,7 +111,7 @@ class LocalInvoker:
         stream = environment.blueprint.log_stream
         transcript = Transcript(self._logs, function, stream, new_uuid())
         if not slot.is_warm:
-            transcript.write_init()
+            transcript.write_init(environment.blueprint.interior.runtime)
         failure = environment.await_ready(transcript.write)
         if failure is not None and slot.is_warm:
             return None
@@ -121,7 +125,7 @@ class LocalInvoker:
             None if slot.is_warm else began - environment.started_at,
             environment.peak_memory_mb,
         )
-        return _invocation(ending, transcript)
+        return _invocation(function, ending, transcript)
 
     def _given(
         self, function: Function, environment: Environment, payload: bytes, transcript: Transcript
@@ -136,26 +140,42 @@ class LocalInvoker:
         return environment.invoke(event, seconds, transcript.write)
 
     def _blueprint(self, function: Function) -> Blueprint:
-        session = self._session(function)
-        folders = (self._code.folder_of(function), self._place.runtime, self._temporary())
-        stream = f"{self._clock.now():%Y/%m/%d}/[$LATEST]{secrets.token_hex(16)}"
+        runtime = self._runtime(function)
+        code = self._means.code.code_of(function)
+        own = variables.unseal(self._keyring, function)
+        stream = f"{self._clock.now():%Y/%m/%d}/[{function.version}]{secrets.token_hex(16)}"
         return Blueprint(
-            interpreter=str(own_interpreter()),
-            task_root=folders[0],
-            runtime_dir=folders[1],
-            temporary=folders[2],
+            interior=Interior(
+                runtime=runtime,
+                task=code.task,
+                layers=code.layers,
+                storage_mb=function.storage_mb,
+                variables=_read_at_start(own),
+            ),
+            label=function.qualified_arn,
             handler=function.handler,
+            memory_mb=function.memory_mb,
             log_stream=stream,
-            confines=Confines(memory_mb=function.memory_mb, storage_mb=function.storage_mb),
-            variables=of_process(
+            variables_at=partial(
+                of_process,
                 function,
-                variables.unseal(self._keyring, function),
-                session,
-                endpoint=self._place.endpoint,
-                log_stream=stream,
-                folders=folders,
+                own,
+                Given(
+                    session=self._session(function),
+                    endpoint=self._means.endpoint,
+                    log_stream=stream,
+                    interpreter=runtime.interpreter,
+                ),
             ),
         )
+
+    def _runtime(self, function: Function) -> Runtime:
+        try:
+            return self._means.runtimes.find(function.runtime)
+        except UnknownRuntimeError as error:
+            raise FunctionUnavailableError(
+                f"The runtime {function.runtime} can't be used here any more: {error.missing}"
+            ) from error
 
     def _session(self, function: Function) -> SessionKeys:
         try:
@@ -163,17 +183,17 @@ class LocalInvoker:
         except NotAllowedError as error:
             raise ExecutionRoleError(function.role_arn) from error
 
-    def _temporary(self) -> Path:
-        folder = self._place.temporary / secrets.token_hex(8)
-        folder.mkdir(mode=0o700, parents=True)
-        return folder
+
+def _read_at_start(own: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in own.items() if name.startswith(_READ_AT_START)}
 
 
-def _invocation(ending: Ending, transcript: Transcript) -> Invocation:
+def _invocation(function: Function, ending: Ending, transcript: Transcript) -> Invocation:
     function_error, payload = answer_of(ending, transcript.request_id)
     return Invocation(
         request_id=transcript.request_id,
         function_error=function_error,
         payload=payload,
         log_tail=transcript.tail(),
+        executed_version=function.version,
     )

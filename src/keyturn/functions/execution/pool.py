@@ -5,26 +5,23 @@ The rules, which every caller may rely on:
 * An environment is only used again for the same function, code and configuration, and as long as
   its credentials last. Those of an earlier configuration end when the function is next invoked.
 * One that died, timed out or couldn't start is ended, never used again.
-* There are at most ``ENVIRONMENTS_MAX`` at once, ``ENVIRONMENTS_PER_FUNCTION_MAX`` of them one
-  function's. When there is none to be had a caller waits, for a bounded time; an idle one of
-  another function makes room.
-* Processes are started by one thread that lives as long as the pool: the kernel ends a process
-  when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG).
+* There are at most ``ENVIRONMENTS_MAX`` at once. A function has as many of them as are reserved
+  for it, and no more; without a reservation at most ``ENVIRONMENTS_PER_FUNCTION_MAX``, and none
+  that is reserved for another.
+* When there is none to be had a caller waits, for a bounded time; an idle one makes room.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-import shutil
 import threading
 import time
 from typing import Final
 
 from keyturn.functions.execution.environment import Blueprint, Environment
-from keyturn.functions.execution.processes import Processes
 from keyturn.functions.execution.runtime_api import RuntimeApi
+from keyturn.functions.execution.sandboxes import Sandboxes
 from keyturn.functions.refusals import EnvironmentsBusyError, FunctionUnavailableError
 
 ENVIRONMENTS_MAX: Final = 32
@@ -39,7 +36,8 @@ AGE_SECONDS_MAX: Final = 3600 - 900 - 60
 class Key:
     """What an environment can be used for."""
 
-    function_arn: str
+    function_id: int
+    version: str
     revision_id: str
 
 
@@ -58,38 +56,45 @@ class Slot:
         return age_seconds < AGE_SECONDS_MAX and self.environment.is_usable
 
 
-class _Reserved:
+class _Place:
     """A place for an environment that will be started."""
 
 
-_RESERVED: Final = _Reserved()
+_PLACE: Final = _Place()
+
+#: How many environments functions have reserved, by their ids.
+Reservations = Mapping[int, int]
 
 
 class Pool:
-    """Every environment of this engine.
+    """Every environment of this engine."""
 
-    Attributes:
-        processes: those of the environments.
-    """
-
-    def __init__(self) -> None:
-        self.processes = Processes()
+    def __init__(self, sandboxes: Sandboxes) -> None:
+        self._sandboxes = sandboxes
         self._idle: list[Slot] = []
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[int] = Counter()
         self._changed = threading.Condition()
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
         self._api = RuntimeApi()
         self._is_closed = False
 
     @contextmanager
-    def environment(self, key: Key, blueprint: Callable[[], Blueprint]) -> Iterator[Slot]:
+    def environment(
+        self,
+        key: Key,
+        blueprint: Callable[[], Blueprint],
+        reservations: Callable[[], Reservations],
+    ) -> Iterator[Slot]:
         """Yield an environment for ``key``, warm if there is one.
+
+        Args:
+            blueprint: what a new one is made from; asked for one only.
+            reservations: asked for when none is warm.
 
         Raises:
             EnvironmentsBusyError: none was to be had for ``WAIT_SECONDS_MAX``.
             FunctionUnavailableError: the process can't be started.
         """
-        slot = self._taken(key) or self._started(key, blueprint)
+        slot = self._warm(key) or self._taken(key, reservations()) or self._started(key, blueprint)
         try:
             yield slot
         except BaseException:
@@ -108,42 +113,78 @@ class Pool:
             self._is_closed = True
             self._changed.notify_all()
         self._end_all(lambda _: True)
-        self.processes.end_what_they_started()
+        self._sandboxes.close()
+        self._sandboxes.processes.end_what_they_started()
         self._api.close()
 
-    def _taken(self, key: Key) -> Slot | None:
-        """Return an idle environment; None when a place is reserved for one to be started."""
+    def _warm(self, key: Key) -> Slot | None:
+        """Return an idle environment of the function, if there is one."""
+        while True:
+            with self._changed:
+                slot = None if self._is_closed else self._idle_of(key)
+            if slot is None or slot.is_usable(time.monotonic()):
+                return slot
+            self._end(slot)
+
+    def _taken(self, key: Key, reservations: Reservations) -> Slot | None:
+        """Return an idle environment; None when a place is kept for one to be started."""
         self._end_all(lambda slot: _is_outdated(slot, key))
         deadline = time.monotonic() + WAIT_SECONDS_MAX
-        while (found := self._awaited(key, deadline)) is not _RESERVED:
+        while (found := self._awaited(key, reservations, deadline)) is not _PLACE:
             assert isinstance(found, Slot)
             if found.key == key and found.is_usable(time.monotonic()):
                 return found
             self._end(found)
         return None
 
-    def _awaited(self, key: Key, deadline: float) -> "Slot | _Reserved":
+    def _awaited(self, key: Key, reservations: Reservations, deadline: float) -> "Slot | _Place":
         with self._changed:
             while not self._is_closed:
-                found = self._found(key)
+                found = self._found(key, reservations)
                 if found is not None:
                     return found
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise EnvironmentsBusyError(WAIT_SECONDS_MAX)
             raise FunctionUnavailableError("The engine is stopping. Try again shortly.")
 
-    def _found(self, key: Key) -> "Slot | _Reserved | None":
-        """Return one for ``key``, or a place reserved, or one that must make room for it."""
+    def _found(self, key: Key, reservations: Reservations) -> "Slot | _Place | None":
+        """Return one for ``key``, or a place kept, or one that must make room for it."""
+        slot = self._idle_of(key)
+        if slot is not None:
+            return slot
+        most = reservations.get(key.function_id, ENVIRONMENTS_PER_FUNCTION_MAX)
+        if self._counts[key.function_id] >= most:
+            # One of another version may be idle.
+            return self._idle_where(lambda other: other.key.function_id == key.function_id)
+        if self._has_room(key, reservations):
+            self._counts[key.function_id] += 1
+            return _PLACE
+        return self._idle_where(lambda other: self._may_make_room(other, reservations))
+
+    def _idle_of(self, key: Key) -> Slot | None:
         for slot in reversed(self._idle):
             if slot.key == key:
                 self._idle.remove(slot)
                 return slot
-        if self._counts[key.function_arn] >= ENVIRONMENTS_PER_FUNCTION_MAX:
-            return None
-        if self._counts.total() < ENVIRONMENTS_MAX:
-            self._counts[key.function_arn] += 1
-            return _RESERVED
-        return self._idle.pop(0) if self._idle else None
+        return None
+
+    def _idle_where(self, is_meant: Callable[[Slot], bool]) -> Slot | None:
+        slot = next(filter(is_meant, self._idle), None)
+        if slot is not None:
+            self._idle.remove(slot)
+        return slot
+
+    def _has_room(self, key: Key, reservations: Reservations) -> bool:
+        kept = sum(
+            max(reserved - self._counts[function_id], 0)
+            for function_id, reserved in reservations.items()
+            if function_id != key.function_id
+        )
+        return self._counts.total() + kept < ENVIRONMENTS_MAX
+
+    def _may_make_room(self, slot: Slot, reservations: Reservations) -> bool:
+        function_id = slot.key.function_id
+        return self._counts[function_id] > reservations.get(function_id, 0)
 
     def _started(self, key: Key, blueprint: Callable[[], Blueprint]) -> Slot:
         try:
@@ -155,15 +196,15 @@ class Pool:
 
     def _start(self, blueprint: Blueprint) -> Environment:
         try:
-            return self._starter.submit(Environment, blueprint, self._api, self.processes).result()
+            return Environment(blueprint, self._api, self._sandboxes)
         except OSError as error:
-            shutil.rmtree(blueprint.temporary, ignore_errors=True)
             raise FunctionUnavailableError(
                 f"The function's process can't be started on this machine: {error.strerror}."
             ) from error
 
     def _give_back(self, slot: Slot) -> None:
         slot.used_at, slot.is_warm = time.monotonic(), True
+        self._sandboxes.keep_ready(slot.environment.blueprint.interior.runtime)
         is_kept = slot.is_usable(slot.used_at)
         with self._changed:
             if is_kept and not self._is_closed:
@@ -185,11 +226,12 @@ class Pool:
 
     def _release(self, key: Key) -> None:
         with self._changed:
-            self._counts[key.function_arn] -= 1
+            self._counts[key.function_id] -= 1
             # Or every function that ever was would be counted for ever.
             self._counts += Counter()
             self._changed.notify_all()
 
 
 def _is_outdated(slot: Slot, key: Key) -> bool:
-    return slot.key.function_arn == key.function_arn and slot.key != key
+    is_same = (slot.key.function_id, slot.key.version) == (key.function_id, key.version)
+    return is_same and slot.key != key

@@ -44,8 +44,10 @@ class Processes:
         adopt_orphans()
         self._adopts_strays = True
 
-    def start(self, command: Sequence[str], variables: Mapping[str, str]) -> Process:
-        """Start a process with these variables and no others, in a session of its own.
+    def start(
+        self, command: Sequence[str], variables: Mapping[str, str], pass_fds: Sequence[int] = ()
+    ) -> Process:
+        """Start a process with these variables and descriptors and no others, in its own session.
 
         Raises:
             OSError: it can't be started on this machine.
@@ -58,7 +60,9 @@ class Processes:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=variables,
-                close_fds=True,
+                pass_fds=pass_fds,
+                # What bubblewrap makes must be open to the user that a function runs as.
+                umask=0o022,
                 start_new_session=True,
             )
             self._own.add(process)
@@ -104,17 +108,18 @@ def _stop_and_kill_below(root: int) -> None:
     """Kill what a process started. It is stopped, so that it neither starts more nor notices."""
     _kill(root, signal.SIGSTOP)
     for _ in range(_ROUNDS_MAX):
-        running = [pid for pid in _descendants_of(root) if _runs(pid)]
+        running = [pid for pid in descendants_of(root) if _runs(pid)]
         if not running:
             return
         for pid in running:
             _kill(pid, signal.SIGKILL)
 
 
-def _descendants_of(pid: int) -> Iterator[int]:
+def descendants_of(pid: int) -> Iterator[int]:
+    """Yield the processes that are below one, as far as there are any by then."""
     for child in children_of(pid):
         yield child
-        yield from _descendants_of(child)
+        yield from descendants_of(child)
 
 
 def children_of(pid: int) -> Iterator[int]:

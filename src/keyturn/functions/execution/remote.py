@@ -21,6 +21,7 @@ from keyturn.functions.refusals import (
     PayloadTooLargeError,
 )
 from keyturn.model.errors import ServiceError
+from keyturn.model.function import LATEST
 
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 #: A wait for an environment, its start and the longest timeout together take less.
@@ -45,6 +46,7 @@ class InvokeAnswer(msgspec.Struct, frozen=True):
     function_error: str | None = None
     payload: bytes = b""
     log_tail: bytes = b""
+    executed_version: str = LATEST
     refusal: str | None = None
     detail: str = ""
     text: str = ""
@@ -106,6 +108,7 @@ class RemoteInvoker:
             function_error=answer.function_error,
             payload=answer.payload,
             log_tail=answer.log_tail,
+            executed_version=answer.executed_version,
         )
 
     def _ask(self, request: InvokeRequest) -> InvokeAnswer:

@@ -1,20 +1,26 @@
 """What one invocation logs: Lambda's own lines, and what the function prints between them.
 
+Neither the log nor its tail holds a secret value that the function has seen
+(``keyturn.functions.output.seen_values``). The tail is made at the end, when all are known.
+
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 """
 
+from collections import deque
 from datetime import datetime
 import math
-import platform
 import signal
 from typing import Final
 
 from keyturn.functions.execution.environment import Died, Ending, TimedOut
-from keyturn.functions.names import LATEST
+from keyturn.functions.output.lines import as_text
 from keyturn.functions.output.log_writer import LogWriter
+from keyturn.functions.runtimes import Runtime
 from keyturn.model.function import Function
 
 TAIL_BYTES_MAX: Final = 4096
+#: What the tail is made of: values in it are longer than what replaces them.
+_RECENT_CHARACTERS: Final = 4 * TAIL_BYTES_MAX
 EXIT_ERROR: Final = "Runtime.ExitError"
 
 
@@ -30,24 +36,29 @@ class Transcript:
         self._logs = logs
         self._function = function
         self._stream = stream
-        self._tail = b""
+        self._recent: deque[str] = deque()
+        self._recent_characters = 0
 
     def write(self, message: str) -> None:
         """Log one event."""
         self._logs.write(self._function, self._stream, message)
-        self._tail = (self._tail + message.encode() + b"\n")[-TAIL_BYTES_MAX:]
+        self._recent.append(message)
+        self._recent_characters += len(message) + 1
+        while self._recent_characters > len(self._recent[0]) + 1 + _RECENT_CHARACTERS:
+            self._recent_characters -= len(self._recent.popleft()) + 1
 
     def tail(self) -> bytes:
         """Return the end of what was logged."""
-        return self._tail
+        lines = self._logs.redacted(self._function, [*self._recent])
+        return "".join(f"{as_text(line)}\n" for line in lines).encode()[-TAIL_BYTES_MAX:]
 
-    def write_init(self) -> None:
+    def write_init(self, runtime: Runtime) -> None:
         """Log that a process is started."""
-        self.write(f"INIT_START Runtime Version: python:{platform.python_version()}")
+        self.write(f"INIT_START Runtime Version: {runtime.kind}:{runtime.version}")
 
     def write_start(self) -> None:
         """Log that the function gets its event."""
-        self.write(f"START RequestId: {self.request_id} Version: {LATEST}")
+        self.write(f"START RequestId: {self.request_id} Version: {self._function.version}")
 
     def write_end(self, ending: Ending, now: datetime) -> None:
         """Log that the function is done, and why if it didn't answer."""
@@ -62,7 +73,7 @@ class Transcript:
     def write_report(
         self, ending: Ending, seconds: float, init_seconds: float | None, peak_mb: int | None
     ) -> None:
-        """Log what the invocation took."""
+        """Log what the invocation took, as its last line."""
         milliseconds = seconds * 1000
         parts = [
             f"REPORT RequestId: {self.request_id}",
@@ -75,6 +86,7 @@ class Transcript:
         if init_seconds is not None:
             parts.append(f"Init Duration: {init_seconds * 1000:.2f} ms")
         self.write("\t".join(parts + _status(ending)))
+        self._logs.end(self._function, self._stream)
 
 
 def timed_out_text(ending: TimedOut) -> str:

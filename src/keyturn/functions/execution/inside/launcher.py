@@ -1,86 +1,196 @@
-"""Starts a function: this file runs inside the function's process, before any of its code.
+"""Makes a sandbox a function's: this file runs inside, before any of the function's code.
 
-It is run as a script by a bare interpreter (``-I -S``: no site-packages, no PYTHON* variables)
-and knows nothing of Keyturn. It gives the process what Lambda gives, and takes from it what it
-needn't have:
+It is run as a script by a bare interpreter (``-S -s``: no site-packages), of any version that a
+function may ask for, and knows nothing of Keyturn. Read it downwards:
 
-* it dies with the engine, so that a killed server leaves no function running;
-* what its children leave running is its own, so that it can be found and ended with it;
-* it gains no rights from a program that it starts, and leaves no core file, in which a secret
-  could be found;
-* it has as much memory, and as long files, as ``keyturn.functions.execution.sandbox`` says;
-* it sees the function's own modules first, then those that Lambda brings (boto3), then Python's.
+    shed      become a user of its own, if it is root's to choose; gain no rights from here on
+    preload   if it is to wait: import what most functions need, so that they needn't
+    wait      until the engine says which function this is, over a socket that is then closed
+    confine   limits of memory, processes and files; system calls that a function needn't make
+    become    the runtime client of Python, or the program of another runtime
 
-Usage: launcher.py PARENT_PID MEMORY_BYTES FILE_BYTES TASK_ROOT RUNTIME_DIR HANDLER
+Usage: launcher.py CONTROL_FD PARENT_PID USER_ID PRELOADS
+PARENT_PID, 0 for nobody, is the process with which this one dies. USER_ID 0 is nobody else.
+PRELOADS is 0 or 1.
 """
 
+import base64
 import ctypes
+import importlib
 import json
 import os
 import resource
 import runpy
 import signal
 import site
+import socket
+import struct
 import sys
+import time
+from typing import Any, Final
 from urllib.request import Request, urlopen
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-_PR_SET_NO_NEW_PRIVS = 38
-# AWS: "Lambda quotas", file descriptors of an execution environment.
-_OPEN_FILES_MAX = 1024
-_ARGUMENTS = 7
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_SECCOMP_SET_MODE_FILTER: Final = 1
+_SECCOMP_FILTER_FLAG_NEW_LISTENER: Final = 1 << 3
+_SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: Final = 1 << 5
+_SYS_SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
+_INSTRUCTION_BYTES: Final = 8
+_MESSAGE_BYTES_MAX: Final = 1 << 20
+_ARGUMENTS: Final = 5
+# How AWS's client talks to the runtime API: in front of its own, which is for one Python.
+_BESIDE_US: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python")
+_PRELOADED: Final = (
+    "awslambdaric.bootstrap",
+    "boto3.session",
+    "botocore.client",
+    "botocore.httpsession",
+    "http.client",
+)
+_READY: Final = b"ready"
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: list[str]) -> None:
-    """Prepare the process, and become AWS's runtime client."""
+    """Prepare the process, and become the function's."""
     if len(arguments) != _ARGUMENTS:
         sys.exit(__doc__)
-    _, parent_pid, memory_bytes, file_bytes, task_root, runtime_dir, handler = arguments
-    _die_with(int(parent_pid))
-    _adopt_orphans()
-    _confine(int(memory_bytes), int(file_bytes))
-    _restore_builtins()
-    sys.path[:0] = [task_root, runtime_dir]
-    os.chdir(task_root)
+    control_fd, parent_pid, user_id, preloads = map(int, arguments[1:])
+    _shed(parent_pid, user_id)
+    if preloads:
+        _preload()
+    control = socket.socket(fileno=control_fd)
+    assignment = json.loads(control.recv(_MESSAGE_BYTES_MAX) or "null")
+    if assignment is None:
+        # The engine doesn't need this sandbox any more.
+        sys.exit()
+    _confine(assignment["limits"])
+    _take_variables(assignment["variables"])
+    os.chdir(assignment["task_root"])
+    _filter_system_calls(assignment["filter"], control)
+    control.close()
+    if assignment["program"] is None:
+        _run_python(assignment)
+    else:
+        _run_program(**assignment["program"])
+
+
+def _shed(parent_pid: int, user_id: int) -> None:
+    if user_id:
+        os.setgroups([])
+        os.setresgid(user_id, user_id, user_id)
+        os.setresuid(user_id, user_id, user_id)
+        # Or /proc/self would be root's.
+        _prctl(_PR_SET_DUMPABLE, 1)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    os.umask(0o077)
+    if parent_pid:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have died before the kernel was told.
+        if os.getppid() != parent_pid:
+            sys.exit("the engine is gone")
+
+
+def _preload() -> None:
+    own_path = list(sys.path)
+    sys.path[:0] = [_BESIDE_US, os.environ["LAMBDA_RUNTIME_DIR"]]
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    # What is found from now on is the function's own, before what Lambda brings.
+    sys.path[:] = own_path
+
+
+def _confine(limits: dict[str, Any]) -> None:
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        # Not RLIMIT_AS, which counts what is only mapped: what can be written counts here.
+        resource.RLIMIT_DATA: limits["memory_bytes"],
+        resource.RLIMIT_FSIZE: limits["file_bytes"],
+        resource.RLIMIT_NOFILE: limits["open_files"],
+    }
+    if limits["processes"] is not None:
+        wanted[resource.RLIMIT_NPROC] = limits["processes"]
+    for kind, most in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        lowest = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (lowest, lowest))
+
+
+def _take_variables(variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    time.tzset()
+
+
+def _filter_system_calls(wanted: dict[str, Any] | None, control: socket.socket) -> None:
+    """Install the filter, and send the engine what it needs to answer calls handed to it."""
+    listener = None
+    if wanted is not None:
+        listener = _install(base64.b64decode(wanted["program"]), hands_over=wanted["hands_over"])
+    if not listener:
+        control.send(_READY)
+        return
+    socket.send_fds(control, [_READY], [listener])
+    os.close(listener)
+
+
+def _install(program: bytes, *, hands_over: bool) -> int:
+    # seccomp(2), struct sock_fprog: a count, padding, and where the instructions are.
+    instructions = ctypes.create_string_buffer(program, len(program))
+    header = ctypes.create_string_buffer(
+        struct.pack("HxxxxxxP", len(program) // _INSTRUCTION_BYTES, ctypes.addressof(instructions))
+    )
+    number = _SYS_SECCOMP[os.uname().machine]
+    # A call that is handed over waits through signals, but one that kills.
+    handing = _SECCOMP_FILTER_FLAG_NEW_LISTENER | _SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+    flags = handing if hands_over else 0
+    listener = _LIBC.syscall(number, _SECCOMP_SET_MODE_FILTER, flags, header)
+    if listener < 0:
+        raise OSError(ctypes.get_errno(), "the filter of system calls can't be installed")
+    return int(listener)
+
+
+def _run_python(assignment: dict[str, Any]) -> None:
+    for builtin in (site.setquit, site.setcopyright, site.sethelper):
+        # What the module site gives interactive and plain programs alike: exit, quit, help.
+        builtin()
+    sys.path[0:1] = [*assignment["function_path"], _BESIDE_US, os.environ["LAMBDA_RUNTIME_DIR"]]
     _let_address_have_a_path()
-    sys.argv = ["awslambdaric", handler]
+    sys.argv = ["awslambdaric", assignment["handler"]]
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
 
 
-def _die_with(parent_pid: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The parent may have died before the kernel was told.
-    if os.getppid() != parent_pid:
-        sys.exit("the engine is gone")
-
-
-def _adopt_orphans() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def _confine(memory_bytes: int, file_bytes: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    limits = {
-        resource.RLIMIT_CORE: 0,
-        # Not RLIMIT_AS, which counts what is only mapped: what can be written counts here.
-        resource.RLIMIT_DATA: memory_bytes,
-        resource.RLIMIT_FSIZE: file_bytes,
-        resource.RLIMIT_NOFILE: _OPEN_FILES_MAX,
-    }
-    for kind, wanted in limits.items():
-        _, most = resource.getrlimit(kind)
-        lowest = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-        resource.setrlimit(kind, (lowest, lowest))
-    os.umask(0o077)
+def _run_program(candidates: list[str], arguments: list[str]) -> None:
+    program = next(filter(os.path.isfile, candidates), None)
+    if program is None:
+        # AWS's words, these and the others.
+        reason = f"Couldn't find valid bootstrap(s): [{' '.join(candidates)}]"
+    else:
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            # Python ignores them, and a program would inherit that.
+            signal.signal(number, signal.SIG_DFL)
+        try:
+            os.execve(program, [program, *arguments], os.environ)
+        except OSError as error:
+            reason = f"fork/exec {program}: {str(error.strerror).lower()}"
+    os.write(sys.stdout.fileno(), f"{reason}\n".encode())
+    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    document = {"errorType": "Runtime.InvalidEntrypoint", "errorMessage": reason}
+    url = f"http://{address}/2018-06-01/runtime/init/error"
+    urlopen(Request(url, json.dumps(document).encode(), method="POST")).close()
+    sys.exit(1)
 
 
 def _let_address_have_a_path() -> None:
     # The runtime API's address has a secret path. AWS's client takes one but for the call that
     # reports a failed start, which it makes with a connection of its own.
-    from awslambdaric import lambda_runtime_client as client  # noqa: PLC0415 - needs sys.path
+    from awslambdaric import lambda_runtime_client as client
 
-    address = os.environ["AWS_LAMBDA_RUNTIME_API"]  # noqa: TID251 - this isn't our process
+    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
 
     def call_rapid(
         self: object,
@@ -94,16 +204,13 @@ def _let_address_have_a_path() -> None:
         url = f"http://{address}{endpoint}"
         body = json.dumps(payload).encode()
         request = Request(url, body, headers or {}, method=http_method)
-        urlopen(request).close()  # noqa: S310 - always http
+        urlopen(request).close()
 
     client.BaseLambdaRuntimeClient.call_rapid = call_rapid
 
 
-def _restore_builtins() -> None:
-    # What the module site gives interactive and plain programs alike: exit, quit, help.
-    site.setquit()
-    site.setcopyright()
-    site.sethelper()
+def _prctl(option: int, value: int) -> None:
+    _LIBC.prctl(option, value, 0, 0, 0)
 
 
 if __name__ == "__main__":

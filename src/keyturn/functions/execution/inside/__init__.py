@@ -1,0 +1,1 @@
+"""What runs inside a function's sandbox, in front of its code. It knows nothing of Keyturn."""
