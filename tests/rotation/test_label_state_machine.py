@@ -40,7 +40,7 @@ from keyturn.data_dir import DataDir
 from keyturn.functions import permission, registry
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.names import read_reference
-from keyturn.functions.runtimes import OWN_PYTHON
+from keyturn.functions.runtimes import OWN_PYTHON, Runtimes
 from keyturn.model.errors import ServiceError
 from keyturn.rotation.run import Runner
 from keyturn.store import rotations, secrets
@@ -128,7 +128,7 @@ class Bench:
         core = Core(
             database=iam.database, keyring=iam.keyring, clock=iam.clock, authority=iam.authority
         )
-        services = app._services(core, DataDir(folder))
+        services = app._services(core, DataDir(folder), Runtimes())
         (self._api,) = (service for service in services if service.name == "secretsmanager")
         self._handlers = {entry.name: entry.handler for entry in self._api.operations}
         self._make_functions()
