@@ -54,6 +54,11 @@ class DataDir:
         return self.path / "engine.sock"
 
     @property
+    def seen_values_socket(self) -> Path:
+        """Where the engine is told which secret values its functions see."""
+        return self.path / "seen.sock"
+
+    @property
     def clock(self) -> Path:
         """The virtual clock, if the directory was made with one."""
         return self.path / "clock"

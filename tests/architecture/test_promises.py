@@ -15,6 +15,7 @@ MAY_REVEAL = {
     "api/secretsmanager/values.py": "GetSecretValue answers with it",
     "api/sts/roles.py": "AssumeRole answers with the session's credentials",
     "app.py": "keyturn env prints the administrator's key; a function gets its session",
+    "engine/async_invocations.py": "an event that waited is given to its function",
     "functions/variables.py": "a function's process gets its own variables",
     "iam/session.py": "a session's secret travels sealed in its token",
     "iam/sigv4.py": "the signing key is derived from it",

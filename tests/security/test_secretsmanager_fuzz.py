@@ -36,7 +36,7 @@ from keyturn.core import Core
 from keyturn.data_dir import DataDir
 from keyturn.functions import permission, registry
 from keyturn.functions.names import read_reference
-from keyturn.functions.runtimes import OWN_PYTHON
+from keyturn.functions.runtimes import OWN_PYTHON, Runtimes
 from keyturn.iam import access_keys, policies, users
 from keyturn.iam.access_keys import AccessKeyPair
 from keyturn.iam.authority import Authority
@@ -112,7 +112,9 @@ def core_on(database: Database) -> Core:
 
 
 def served_operations() -> tuple[str, ...]:
-    services = app._services(core_on(Database(Path("never-opened"))), DataDir(Path("nowhere")))
+    services = app._services(
+        core_on(Database(Path("never-opened"))), DataDir(Path("nowhere")), Runtimes()
+    )
     (table,) = (service.operations for service in services if service.name == "secretsmanager")
     return tuple(operation.name for operation in table)
 
@@ -154,7 +156,7 @@ class Bench:
         self._log = log
         core = core_on(self.database)
         credentials = Credentials(core.database, core.keyring, core.clock)
-        services = app._services(core, DataDir(folder))
+        services = app._services(core, DataDir(folder), Runtimes())
         self._dispatcher = Dispatcher(services, credentials, core.authority, core.clock)
         self._changes: list[str] = []
         make_administrators(self.database)

@@ -5,6 +5,8 @@
 * A line longer than ``LINE_BYTES_MAX`` becomes several. An invocation may log
   ``OUTPUT_BYTES_MAX``: behind that the log says once that it was cut, and what follows is read and
   dropped, so that the process isn't held up.
+* Bytes that are no text are kept in an event as Python's ``surrogateescape`` keeps them, so that a
+  value can be found in them; ``as_text`` puts a replacement character in their place.
 """
 
 from collections.abc import Callable
@@ -74,5 +76,10 @@ class Output:
         if self._left_bytes <= 0:
             self._write_line(CUT)
         else:
-            text = event.decode(errors="replace").rstrip("\r").replace("\r", "\n")
+            text = event.decode(errors="surrogateescape").rstrip("\r").replace("\r", "\n")
             self._write_line(text)
+
+
+def as_text(event: str) -> str:
+    """Return an event as it is stored and shown."""
+    return event.encode(errors="surrogateescape").decode(errors="replace")

@@ -1,8 +1,15 @@
-"""Function output on its way to the log: gathered for a moment, then stored together.
+"""Function output on its way to the log: held, redacted, and stored together.
 
+* A line is held until its invocation ends, or for ``HELD_SECONDS`` at most and half of that at
+  least: a value that a function prints and then stores is known by then, and one that it prints in
+  pieces is seen whole. What is stored has no value in it that the function has seen by then
+  (``keyturn.functions.output.seen_values``).
+* Lines are redacted together with what follows them so far, and with the end of what was stored of
+  the same invocation: only the first letters of a value that is printed in the course of seconds
+  are stored, never as many as ``keyturn.functions.output.redaction`` looks for.
 * A write to the store costs the disk a flush; a rotation's four invocations would cost four. So
   lines are stored every ``FLUSH_SECONDS``: what a killed engine loses is that much of its
-  functions' output, and nothing of their work.
+  functions' output, and what is held, and nothing of their work.
 * When the store can't be written, lines wait and are tried again. When more than ``LINES_MAX``
   wait, the oldest are dropped, and the server's own log says so.
 
@@ -10,22 +17,30 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
 """
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 import threading
 from typing import Final
 
 import structlog
 
-from keyturn.functions.names import log_group_name
+from keyturn.functions.output.lines import as_text
+from keyturn.functions.output.seen_values import SeenValues
 from keyturn.model.clock import Clock
 from keyturn.model.function import Function
 from keyturn.store import logs
 from keyturn.store.database import Database
 
 FLUSH_SECONDS: Final = 0.1
+HELD_SECONDS: Final = 0.8
 LINES_MAX: Final = 200_000
+#: How much of what was stored is looked at again: eight letters, each logged as a line of its own,
+#: fit in several times.
+CONTEXT_CHARACTERS: Final = 4_096
+_HELD: Final = timedelta(seconds=HELD_SECONDS)
+#: As long as an invocation may take: whose end isn't told by then has none.
+_FORGOTTEN_AFTER: Final = timedelta(seconds=900)
 _RETRY_SECONDS: Final = 5
 
 _log = structlog.get_logger(__name__)
@@ -38,15 +53,72 @@ class Line:
     function: Function
     stream: str
     at: datetime
-    message: str
+    message: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """Lines of a stream that are to be stored, and what is printed just before and after them."""
+
+    lines: list[Line]
+    before: list[str] = field(repr=False)
+    after: list[str] = field(repr=False)
+
+
+class _Held:
+    """What an environment printed and isn't stored."""
+
+    def __init__(self, now: datetime) -> None:
+        self._lines: deque[Line] = deque()
+        self._last_at = now
+        self._ended_lines = 0
+        self._is_ended = False
+        self._context: list[str] = []
+
+    @property
+    def has_lines(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, line: Line) -> None:
+        self._lines.append(line)
+        self._is_ended = False
+
+    def end(self) -> None:
+        self._ended_lines = len(self._lines)
+        self._is_ended = True
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether nothing is left, and nothing more of the invocation to come."""
+        return not self._lines and (self._is_ended or abs(now - self._last_at) > _FORGOTTEN_AFTER)
+
+    def take(self, now: datetime) -> _Due | None:
+        """Take out what is due."""
+        count = max(self._ended_lines, self._aged_lines(now))
+        if count == 0:
+            return None
+        lines = [self._lines.popleft() for _ in range(count)]
+        self._ended_lines = max(self._ended_lines - count, 0)
+        self._last_at = now
+        due = _Due(lines, self._context, [line.message for line in self._lines])
+        self._context = _end_of([*self._context, *(line.message for line in lines)])
+        return due
+
+    def _aged_lines(self, now: datetime) -> int:
+        # A clock that was put back counts as one that has moved on.
+        ages = [abs(now - line.at) for line in self._lines]
+        if not ages or ages[0] < _HELD:
+            return 0
+        return sum(age >= _HELD / 2 for age in ages)
 
 
 class LogWriter:
-    """Stores lines in the background, in the order they came."""
+    """Stores lines in the background: those of a stream in the order they came."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, seen: SeenValues) -> None:
         self._database = database
         self._clock = clock
+        self._seen = seen
+        self._held: dict[tuple[str, str], _Held] = {}
         self._lines: deque[Line] = deque()
         self._lock = threading.Lock()
         self._has_lines = threading.Event()
@@ -58,14 +130,28 @@ class LogWriter:
         """Take a line; it is stored a moment later."""
         line = Line(function, stream, self._clock.now(), message)
         with self._lock:
-            self._lines.append(line)
+            self._held.setdefault((function.arn, stream), _Held(line.at)).add(line)
         self._has_lines.set()
+
+    def end(self, function: Function, stream: str) -> None:
+        """Hold nothing of a stream any longer: an invocation has ended."""
+        with self._lock:
+            held = self._held.get((function.arn, stream))
+            if held is not None:
+                held.end()
+
+    def redacted(self, function: Function, lines: Sequence[str]) -> list[str]:
+        """Return lines that a function printed without the values that it has seen."""
+        return self._seen.redact(function.arn, lines)
 
     def close(self) -> None:
         """Store what is left, and stop."""
         self._is_closing.set()
         self._has_lines.set()
         self._thread.join()
+        with self._lock:
+            for held in self._held.values():
+                held.end()
         self._flush()
 
     def _run(self) -> None:
@@ -76,25 +162,52 @@ class LogWriter:
                 self._is_closing.wait(_RETRY_SECONDS)
 
     def _flush(self) -> bool:
-        """Store what there is; return whether that went well."""
+        """Store what is due; return whether that went well."""
         self._has_lines.clear()
-        with self._lock:
-            lines, self._lines = self._lines, deque()
+        lines = self._lines
+        for due in self._due():
+            lines.extend(self._redacted(due))
         if not lines or logs.store(self._database, _by_stream(lines), self._clock.now()):
+            lines.clear()
             return True
         _log.error("function logs can't be stored just now; they wait", lines=len(lines))
-        self._take_back(lines)
+        self._drop_oldest()
         return False
 
-    def _take_back(self, lines: deque[Line]) -> None:
+    def _due(self) -> list[_Due]:
+        now = self._clock.now()
         with self._lock:
-            self._lines.extendleft(reversed(lines))
-            dropped = max(len(self._lines) - LINES_MAX, 0)
-            for _ in range(dropped):
-                self._lines.popleft()
+            due = [taken for held in self._held.values() if (taken := held.take(now)) is not None]
+            self._held = {key: held for key, held in self._held.items() if not held.is_over(now)}
+            if any(held.has_lines for held in self._held.values()):
+                self._has_lines.set()
+        return due
+
+    def _redacted(self, due: _Due) -> Iterator[Line]:
+        messages = [*due.before, *(line.message for line in due.lines), *due.after]
+        redacted = self.redacted(due.lines[0].function, messages)
+        for line, message in zip(due.lines, redacted[len(due.before) :], strict=False):
+            yield replace(line, message=as_text(message))
+
+    def _drop_oldest(self) -> None:
+        dropped = max(len(self._lines) - LINES_MAX, 0)
+        for _ in range(dropped):
+            self._lines.popleft()
         self._has_lines.set()
         if dropped:
             _log.error("function logs were dropped", lines=dropped)
+
+
+def _end_of(messages: Sequence[str]) -> list[str]:
+    """Return the last of some messages, cut to ``CONTEXT_CHARACTERS``."""
+    end: list[str] = []
+    left = CONTEXT_CHARACTERS
+    for message in reversed(messages):
+        if left <= 0:
+            break
+        end.insert(0, message[-left:])
+        left -= len(message) + 1
+    return end
 
 
 def _by_stream(lines: Iterable[Line]) -> dict[logs.StreamName, list[tuple[datetime, str]]]:
@@ -109,6 +222,6 @@ def _stream_name(line: Line) -> logs.StreamName:
     return logs.StreamName(
         account=function.account,
         region=function.region,
-        group=log_group_name(function.name),
+        group=function.log_group,
         stream=line.stream,
     )

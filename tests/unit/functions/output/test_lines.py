@@ -4,7 +4,7 @@ import os
 from hypothesis import given, strategies as st
 import pytest
 
-from keyturn.functions.output.lines import CUT, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, Output
+from keyturn.functions.output.lines import CUT, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, Output, as_text
 
 
 class Pipe:
@@ -103,4 +103,13 @@ def test_whatever_is_printed_in_whatever_pieces_comes_out_as_lines(pieces: list[
     if not lines[-1]:
         lines.pop()
     wanted = [line.decode(errors="replace").rstrip("\r").replace("\r", "\n") for line in lines]
-    assert pipe.events == wanted
+    assert list(map(as_text, pipe.events)) == wanted
+
+
+def test_bytes_that_are_no_text_are_kept_until_the_event_is_shown(pipe: Pipe) -> None:
+    pipe.print(b"caf\xe9\n")
+
+    [event] = pipe.events
+
+    assert event.encode(errors="surrogateescape") == b"caf\xe9"
+    assert as_text(event) == "caf\N{REPLACEMENT CHARACTER}"

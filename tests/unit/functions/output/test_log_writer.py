@@ -1,18 +1,19 @@
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from keyturn.functions.names import function_arn
 from keyturn.functions.output import log_writer
-from keyturn.functions.output.log_writer import LogWriter
-from keyturn.model.clock import SystemClock
+from keyturn.functions.output.log_writer import CONTEXT_CHARACTERS, HELD_SECONDS, LogWriter
+from keyturn.functions.output.seen_values import SeenValues
 from keyturn.model.function import Function
 from keyturn.store import logs
 from keyturn.store.database import Database
 from keyturn.store.logs import EventQuery
+from support.clock import FixedClock
 from support.store import make_database
 from support.waiting import until
 
@@ -55,56 +56,180 @@ def stored(database: Database, function: Function = FUNCTION) -> list[str]:
         return [event.message for event in logs.read(connection, query)]
 
 
-def test_lines_are_stored_in_their_order_without_being_asked_to(database: Database) -> None:
-    writer = LogWriter(database, SystemClock())
+class Writing:
+    """A writer, what it knows, and a clock that stands still."""
 
-    for number in range(100):
-        writer.write(FUNCTION, STREAM, f"line {number}")
+    def __init__(self, database: Database) -> None:
+        self.clock = FixedClock(datetime(2026, 1, 2, tzinfo=UTC))
+        self.seen = SeenValues(lambda: 0.0)
+        self.writer = LogWriter(database, self.clock, self.seen)
 
+    def write(self, *messages: str, function: Function = FUNCTION, stream: str = STREAM) -> None:
+        for message in messages:
+            self.writer.write(function, stream, message)
+
+    def end(self) -> None:
+        self.writer.end(FUNCTION, STREAM)
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
+
+
+@pytest.fixture
+def writing(database: Database) -> Iterator[Writing]:
+    made = Writing(database)
+    yield made
+    made.writer.close()
+
+
+def test_lines_are_stored_in_their_order_when_their_invocation_ends(
+    database: Database, writing: Writing
+) -> None:
     wanted = [f"line {number}" for number in range(100)]
+
+    writing.write(*wanted)
+    writing.end()
+
     until(lambda: stored(database) == wanted, "the lines")
-    writer.close()
+
+
+def test_lines_are_stored_while_their_invocation_goes_on(
+    database: Database, writing: Writing
+) -> None:
+    writing.write("first")
+    writing.advance(HELD_SECONDS / 2)
+    writing.write("second")
+    writing.advance(HELD_SECONDS / 2 - 0.001)
+    writing.write("third")
+    writing.writer._flush()
+    before = stored(database)
+    writing.advance(0.001)
+
+    until(lambda: stored(database) == ["first", "second"], "the lines")
+    assert before == []
+
+
+def test_a_clock_that_is_put_back_holds_nothing_up(database: Database, writing: Writing) -> None:
+    writing.write("before")
+
+    writing.advance(-3600)
+
+    until(lambda: stored(database) == ["before"], "the line")
 
 
 def test_the_last_lines_are_stored_when_the_writer_is_closed(database: Database) -> None:
     for number in range(20):
-        writer = LogWriter(database, SystemClock())
-        writer.write(FUNCTION, STREAM, f"first {number}")
-        writer.write(FUNCTION, STREAM, f"last {number}")
-        writer.close()
+        writing = Writing(database)
+        writing.write(f"first {number}", f"last {number}")
+        writing.writer.close()
 
     assert len(stored(database)) == 40
 
 
 def test_each_function_has_a_group_and_each_environment_a_stream(database: Database) -> None:
     other = replace(FUNCTION, name="other", arn=function_arn(REGION, ACCOUNT, "other"))
-    writer = LogWriter(database, SystemClock())
+    writing = Writing(database)
 
-    writer.write(FUNCTION, "a", "of the first")
-    writer.write(FUNCTION, "b", "of the first")
-    writer.write(other, "a", "of the other")
-    writer.close()
+    writing.write("of the first", stream="a")
+    writing.write("of the first", stream="b")
+    writing.write("of the other", function=other, stream="a")
+    writing.writer.close()
 
     assert stored(database) == ["of the first"] * 2
     assert stored(database, other) == ["of the other"]
 
 
+def test_a_value_that_is_seen_after_it_was_printed_is_redacted_while_it_is_held(
+    database: Database, writing: Writing
+) -> None:
+    writing.write("no login with hunter22")
+
+    writing.seen.note(FUNCTION.arn, b"hunter22")
+    writing.end()
+
+    until(lambda: stored(database) == ["no login with ***"], "the line")
+
+
+def test_a_value_in_pieces_is_redacted_whichever_of_them_are_stored_first(
+    database: Database, writing: Writing
+) -> None:
+    writing.seen.note(FUNCTION.arn, b"hunter22abcd")
+    writing.write("hunter")
+    writing.advance(HELD_SECONDS)
+    writing.write("22")
+    until(lambda: stored(database) == ["***"], "the first piece")
+
+    writing.write("ab")
+    writing.end()
+
+    until(lambda: stored(database) == ["***", "***", "***"], "the other pieces")
+
+
+def test_letters_of_a_value_that_come_seconds_apart_are_redacted_from_the_eighth_on(
+    database: Database, writing: Writing
+) -> None:
+    writing.seen.note(FUNCTION.arn, b"hunter22abcd")
+
+    for number, letter in enumerate("hunter22abcd", start=1):
+        writing.write(letter)
+        writing.advance(HELD_SECONDS)
+        until(lambda count=number: len(stored(database)) == count, "the letter")  # type: ignore[misc]
+
+    assert stored(database) == [*"hunter2", *["***"] * 5]
+
+
+def test_what_is_looked_at_again_is_bounded(database: Database, writing: Writing) -> None:
+    writing.write("x" * 10_000, "y" * (CONTEXT_CHARACTERS - 10), "z")
+    writing.advance(HELD_SECONDS)
+    until(lambda: len(stored(database)) == 3, "the lines")
+
+    [held] = writing.writer._held.values()
+
+    assert [len(text) for text in held._context] == [7, CONTEXT_CHARACTERS - 10, 1]
+
+
+def test_nothing_is_kept_of_an_invocation_that_is_over(
+    database: Database, writing: Writing
+) -> None:
+    writing.write("ends")
+    writing.end()
+    writing.write("never ends", stream="other")
+    writing.advance(HELD_SECONDS)
+    until(lambda: len(stored(database)) == 2, "the lines")
+    kept = [stream for _, stream in writing.writer._held]
+
+    writing.advance(900.001)
+    writing.writer._flush()
+
+    assert kept == ["other"]
+    assert not writing.writer._held
+
+
+def test_bytes_that_are_no_text_are_stored_all_the_same(
+    database: Database, writing: Writing
+) -> None:
+    writing.write(b"caf\xe9".decode(errors="surrogateescape"))
+    writing.end()
+
+    until(lambda: stored(database) == ["caf\N{REPLACEMENT CHARACTER}"], "the line")
+
+
 def test_lines_wait_while_the_store_can_not_be_written(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, writing: Writing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_writer, "_RETRY_SECONDS", 0.01)
     with database.write() as connection:
         logs.events.drop(connection)
-    writer = LogWriter(database, SystemClock())
 
-    writer.write(FUNCTION, STREAM, "before")
-    until(lambda: not writer._has_lines.is_set() or None, "the first try")
+    writing.write("before")
+    writing.end()
+    until(lambda: writing.writer._lines, "the first try")
     with database.write() as connection:
         logs.events.create(connection)
-    writer.write(FUNCTION, STREAM, "after")
+    writing.write("after")
+    writing.end()
 
     until(lambda: stored(database) == ["before", "after"], "the lines")
-    writer.close()
 
 
 def test_the_oldest_lines_are_dropped_when_too_many_wait(
@@ -114,13 +239,13 @@ def test_the_oldest_lines_are_dropped_when_too_many_wait(
     monkeypatch.setattr(log_writer, "_RETRY_SECONDS", 0.01)
     with database.write() as connection:
         logs.events.drop(connection)
-    writer = LogWriter(database, SystemClock())
-    for number in range(5):
-        writer.write(FUNCTION, STREAM, f"line {number}")
-    until(lambda: len(writer._lines) == 2 or None, "the drop")
+    writing = Writing(database)
+    writing.write(*(f"line {number}" for number in range(5)))
+    writing.end()
+    until(lambda: len(writing.writer._lines) == 2 or None, "the drop")
 
     with database.write() as connection:
         logs.events.create(connection)
-    writer.close()
+    writing.writer.close()
 
     assert stored(database) == ["line 3", "line 4"]
