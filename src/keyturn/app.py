@@ -70,6 +70,7 @@ from keyturn.model.clock import SystemClock
 from keyturn.model.function import Function
 from keyturn.model.secret import Secret
 from keyturn.rotation import history
+from keyturn.rotation.event_values import noting
 from keyturn.rotation.history import RotationRecord
 from keyturn.rotation.retry import retry
 from keyturn.rotation.run import Runner
@@ -354,6 +355,7 @@ def _run_engine(settings: Settings, data_dir: DataDir, endpoint: str) -> None:
         code=CodeCache(core.database, data_dir.cache / "code"),
         pool=Pool(workshop.sandboxes),
         endpoint=endpoint,
+        note_values=noting(core.database, core.keyring, seen),
     )
     invoker = LocalInvoker(
         core.database, core.keyring, core.clock, logs, partial(_session, assumption, seen), means

@@ -18,6 +18,7 @@ from support.live_api import Caller, LiveApi, allow, policy, refusal, token
 from support.live_rotation import ROTATES, Bench
 from support.polling import wait_until
 from support.rotation_functions import FOUR_STEPS
+from support.shared_folder import SharedFolder
 
 pytestmark = pytest.mark.server
 
@@ -25,16 +26,14 @@ pytestmark = pytest.mark.server
 HELD: str = (
     FOUR_STEPS.replace("def lambda_handler(", "def rotate(")
     + """
-import json, os, pathlib, time
-
-HERE = pathlib.Path({folder!r})
+import json, os, time
 
 def lambda_handler(event, context):
     if "Step" not in event:
         names = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
         return [os.environ[name] for name in names]
-    (HERE / event["Step"]).write_text(json.dumps(event))
-    while (HERE / ("hold-" + event["Step"])).exists():
+    FOLDER.write(event["Step"], json.dumps(event))
+    while FOLDER.has("hold-" + event["Step"]):
         time.sleep(0.005)
     rotate(event, context)
 """
@@ -114,7 +113,7 @@ def hold(bench: Bench, tmp_path: Path) -> Iterator[Hold]:
     def begin(step: str) -> Held:
         (tmp_path / f"hold-{step}").touch()
         role = bench.make_role()
-        code = HELD.format(folder=str(tmp_path))
+        code = SharedFolder(tmp_path).client + HELD
         function = bench.make_function(code, role=role, timeout=60)
         other = bench.make_function(code, role=role, timeout=60)
         version_id = bench.rotate(function)

@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from keyturn.functions.execution.memory import ALLOWANCE_MB
 from keyturn.functions.runtimes import PROVIDED, RUNTIMES, Kind
 from keyturn.model.function import Function
 from support.function_bench import FunctionBench
@@ -279,7 +280,7 @@ def test_the_heap_is_bounded_by_the_memory(bench: FunctionBench, runtime: str) -
     )
 
     # V8 adds to it what young objects may take.
-    assert bounded < MEMORY_MB + 64
+    assert bounded < MEMORY_MB + ALLOWANCE_MB
     assert chosen > 300
 
 

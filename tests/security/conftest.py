@@ -1,6 +1,7 @@
-"""Two engines for each test process: one with sandboxes, one whose functions are bare processes."""
+"""Engines to attack: one with sandboxes, one whose functions are bare processes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,15 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacker]:
     """Attack from a bare process, where it succeeds."""
     with Attacker.open(tmp_path_factory.mktemp("bare"), Wanted.NONE) as opened:
         yield opened
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Iterator[Attacker]:
+    """An engine that is this test's alone, to be attacked."""
+    try:
+        with Attacker.open(tmp_path, Wanted.BUBBLEWRAP) as opened:
+            assert opened.neighbour_is_served()
+            yield opened
+            assert opened.neighbour_is_served()
+    except NoSandboxError as error:
+        pytest.skip(str(error))

@@ -77,10 +77,10 @@ def secret_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def victim() -> "Iterator[subprocess.Popen[bytes]]":
+def victim() -> Iterator[subprocess.Popen[bytes]]:
     """A process of this machine that no engine has started."""
     variables = {"PATH": os.defpath, CANARY: "of the host"}
-    with subprocess.Popen(["sleep", "600"], env=variables, start_new_session=True) as process:
+    with subprocess.Popen(["/bin/sleep", "600"], env=variables, start_new_session=True) as process:
         yield process
         process.kill()
 
@@ -101,24 +101,25 @@ def test_no_way_of_writing_a_path_leads_out(
 os.symlink(path, f"/tmp/{mark}")
 os.symlink("../" * 30 + path, f"/tmp/{mark}up")
 ways = [
-    "/.." * 30 + path, "/proc/self/root" + path, "/proc/1/root" + path, "/proc/self/cwd/../.." + path,
+    "/.." * 30 + path, "/proc/self/root" + path, "/proc/1/root" + path,
+    "/proc/self/cwd/../.." + path,
     f"/tmp/{mark}", f"/tmp/{mark}up", f"/proc/self/fd/0/../../..{path}",
 ]
 found = [seen(way) for way in ways]
 for way in (f"/tmp/{mark}", f"/tmp/{mark}up"):
     os.unlink(way)
 """
-    given = {"path": str(secret_file), "mark": secrets.token_hex(8)}
+    path, mark = str(secret_file), secrets.token_hex(8)
 
-    assert secret_file.read_text() in bare.finds(source, **given)
-    assert set(sandboxed.finds(source, **given)) <= {"ENOENT", "EACCES", "ENOTDIR"}
+    assert secret_file.read_text() in bare.finds(source, path=path, mark=mark)
+    assert set(sandboxed.finds(source, path=path, mark=mark)) <= {"ENOENT", "EACCES", "ENOTDIR"}
 
 
 def test_the_store_and_the_code_of_other_functions_are_not_there(
     sandboxed: Attacker, bare: Attacker
 ) -> None:
     def attacked(attacker: Attacker) -> set[str]:
-        code = [path for path in attacker.bench.code.rglob("*.py")]
+        code = list(attacker.bench.code.rglob("*.py"))
         store = list(attacker.bench.folder.glob("*.db"))
         assert code
         assert store
@@ -302,14 +303,17 @@ found = errno.errorcode[-struct.unpack_from("=i", made.recv(4096), 16)[0]]
 
 def test_programs_of_other_users_give_it_nothing(sandboxed: Attacker) -> None:
     source = """
-status = dict(line.split(":\\t", 1) for line in read("/proc/self/status").splitlines() if ":\\t" in line)
+lines = read("/proc/self/status").splitlines()
+status = dict(line.split(":\\t", 1) for line in lines if ":\\t" in line)
+mounts = read("/proc/self/mountinfo").splitlines()
+su = subprocess.run(["su", "-c", "id -u"], stdin=subprocess.DEVNULL, capture_output=True)
 found = {
     "capabilities": {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapAmb")} == {0},
     "no new privileges": status["NoNewPrivs"] == "1",
     "filtered": status["Seccomp"] == "2",
     "become root": [outcome_of(os.setuid, 0), outcome_of(os.setgid, 0)],
-    "no such programs": all("nosuid" in line.split()[5] for line in read("/proc/self/mountinfo").splitlines()),
-    "su": subprocess.run(["su", "-c", "id -u"], stdin=subprocess.DEVNULL, capture_output=True).stdout.decode(),
+    "no such programs": all("nosuid" in line.split()[5] for line in mounts),
+    "su": su.stdout.decode(),
 }
 """
     found = sandboxed.finds(source)

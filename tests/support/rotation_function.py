@@ -10,17 +10,16 @@ import json
 from pathlib import Path
 import zipfile
 
-_SOURCE = """
-import json, os, pathlib, time
-import boto3
+from support.shared_folder import SharedFolder
 
-HERE = pathlib.Path({folder!r})
+_SOURCE = """
+import json, time
+import boto3
 
 def lambda_handler(event, context):
     step, arn, token = event["Step"], event["SecretId"], event["ClientRequestToken"]
-    with (HERE / "steps").open("a") as steps:
-        steps.write(json.dumps({{"step": step, "token": token}}) + "\\n")
-    while (HERE / f"hold-{{step}}").exists():
+    FOLDER.append("steps", json.dumps({"step": step, "token": token}) + "\\n")
+    while FOLDER.has(f"hold-{step}"):
         time.sleep(0.005)
     client = boto3.client("secretsmanager")
     versions = client.describe_secret(SecretId=arn)["VersionIdsToStages"]
@@ -40,11 +39,11 @@ def createSecret(client, arn, token, versions):
 
 def setSecret(client, arn, token, versions):
     pending = client.get_secret_value(SecretId=arn, VersionStage="AWSPENDING")
-    (HERE / "target").write_text(pending["SecretString"])
+    FOLDER.write("target", pending["SecretString"])
 
 def testSecret(client, arn, token, versions):
     pending = client.get_secret_value(SecretId=arn, VersionStage="AWSPENDING")
-    assert (HERE / "target").read_text() == pending["SecretString"]
+    assert FOLDER.read("target") == pending["SecretString"]
 
 def finishSecret(client, arn, token, versions):
     current = next(v for v, stages in versions.items() if "AWSCURRENT" in stages)
@@ -60,13 +59,13 @@ class RotationFunction:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self._shared = SharedFolder(folder)
 
     def package(self) -> bytes:
         """Return the function as a ZIP."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("lambda_function.py", _SOURCE.format(folder=str(self._folder)))
+            archive.writestr("lambda_function.py", self._shared.client + _SOURCE)
         return buffer.getvalue()
 
     def hold(self, step: str) -> None:

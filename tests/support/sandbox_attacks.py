@@ -82,7 +82,7 @@ class Attacker:
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, wanted: Wanted) -> "Iterator[Attacker]":
+    def open(cls, folder: Path, wanted: Wanted) -> Iterator["Attacker"]:
         """Yield one with an engine of its own, which must leave no process behind."""
         with FunctionBench.open(folder, wanted) as bench:
             yield cls(bench)

@@ -1,4 +1,4 @@
-"""``keyturn function``: rotation functions, ready for Lambda."""
+"""``keyturn function``: rotation functions, ready for Lambda, and where functions run."""
 
 from base64 import b64encode
 import hashlib
@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from keyturn.cli import place
 from keyturn.functions.distributions import Architecture, Platform, Runtime
 from keyturn.functions.packaging import (
     HANDLER,
@@ -19,8 +20,11 @@ from keyturn.functions.packaging import (
 )
 
 app: Final = typer.Typer(
-    help="Rotation functions, packaged for Keyturn and for AWS Lambda.", no_args_is_help=True
+    help="Rotation functions, packaged for Keyturn and for AWS Lambda; where functions run.",
+    no_args_is_help=True,
 )
+app.command("place")(place.place)
+app.command("places")(place.list_places)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
 

@@ -8,16 +8,18 @@ The rules, which every caller may rely on:
   is shown in errors and logs.
 * A function that is deleted takes its place with it; another one of its name runs here.
 
-Docker image ``public.ecr.aws/lambda/python``: AWS's images have the runtime interface emulator,
-https://docs.aws.amazon.com/lambda/latest/dg/images-test.html
+AWS: https://docs.aws.amazon.com/lambda/latest/dg/images-test.html (the runtime interface emulator)
 """
 
 from datetime import datetime
 from io import BytesIO
+from ipaddress import IPv6Address
 import re
 from typing import Final
 from urllib.parse import urlsplit
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
+
+from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
 from keyturn.functions import registry
 from keyturn.functions.names import FunctionRef, read_arn
@@ -36,10 +38,13 @@ PROFILE_LETTERS_MAX: Final = 128
 #: What AWS gives its own rotation functions; its default of 3 is for others.
 TIMEOUT_SECONDS: Final = 30
 
-_URL: Final = re.compile(r"https?://[!-~]+", re.IGNORECASE)
-# A name as DNS and container networks have them, or an address.
-_HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?|[0-9a-f:.]+)")
+_SHOWN_LETTERS_MAX: Final = 140
+_URL: Final = re.compile(r"https?://[!-\[\]-~]+")
+# RFC 1123, 2.1, and what container networks name their hosts.
+_LABEL: Final = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST: Final = re.compile(rf"(?=.{{1,253}}\.?$){_LABEL}(?:\.{_LABEL})*\.?")
 _PROFILE: Final = re.compile(rf"[^\s\x00-\x1f\x7f]{{1,{PROFILE_LETTERS_MAX}}}")
+_FILE_MODE: Final = 0o100644
 _STUB: Final = '''"""Stands where this function's code would be: that lives elsewhere."""
 
 
@@ -82,11 +87,9 @@ def lambda_place(
         )
     if profile is not None and _PROFILE.fullmatch(profile) is None:
         raise PlaceError(f"{_shown(profile)} isn't the name of a profile of AWS's configuration.")
-    return LambdaPlace(
-        arn=arn,
-        profile=profile,
-        endpoint_url=None if endpoint_url is None else _checked(endpoint_url),
-    )
+    if endpoint_url is not None and not _is_taken_by_sdk(_checked(endpoint_url)):
+        raise PlaceError(f"{_shown(endpoint_url)} isn't an endpoint that AWS's SDK takes.")
+    return LambdaPlace(arn=arn, profile=profile, endpoint_url=endpoint_url)
 
 
 def put(connection: Connection, reference: FunctionRef, place: Place | None) -> Function:
@@ -131,33 +134,41 @@ def make_function(
 
 
 def _checked(url: str) -> str:
+    if "@" in url or "?" in url or "#" in url:
+        # Not shown: there may be a password in it.
+        raise PlaceError("The URL of a place has no user, no password, no query and no fragment.")
     if len(url) > URL_LETTERS_MAX:
         raise PlaceError(f"A URL of {len(url)} letters is too long: {URL_LETTERS_MAX} at most.")
-    if _URL.fullmatch(url) is None or "\\" in url:
+    if _URL.fullmatch(url) is None or not _has_host(url):
         raise PlaceError(
             f"{_shown(url)} isn't a URL that a function can be reached at: write "
             "http://HOST:PORT or https://HOST."
         )
-    if "@" in url or "?" in url or "#" in url:
-        # Not shown: there may be a password in it.
-        raise PlaceError("The URL of a place has no user, no password, no query and no fragment.")
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise PlaceError(f"{_shown(url)} has no host, or a port that is none.") from None
-    if _HOST.fullmatch(host) is None or port == 0:
-        raise PlaceError(f"{_shown(url)} has no host, or a port that is none.")
     return url
 
 
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        return port != 0 and (_HOST.fullmatch(host) is not None or bool(IPv6Address(host)))
+    except ValueError:
+        return False
+
+
+def _is_taken_by_sdk(url: str) -> bool:
+    # Names with an underscore in them, for one, aren't.
+    return is_valid_endpoint_url(url) or is_valid_ipv6_endpoint_url(url)
+
+
 def _shown(text: str) -> str:
-    letters = "".join(letter if letter.isprintable() else "?" for letter in text[:140])
-    return letters.partition("://")[2].partition("@")[2] or letters
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:_SHOWN_LETTERS_MAX])
 
 
 def _stub() -> bytes:
     packed = BytesIO()
+    entry = ZipInfo("lambda_function.py")
+    entry.external_attr = _FILE_MODE << 16
     with ZipFile(packed, "w") as archive:
-        archive.writestr("lambda_function.py", _STUB)
+        archive.writestr(entry, _STUB)
     return packed.getvalue()

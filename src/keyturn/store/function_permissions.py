@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     delete,
     insert,
     select,
@@ -36,11 +37,7 @@ permissions = Table(
 
 def statements_of(connection: Connection, function_id: int, qualifier: str) -> dict[str, str]:
     """Return the statements of a policy by their ids, in the order they were added."""
-    rows = connection.execute(
-        select(permissions.c.statement_id, permissions.c.statement)
-        .where(permissions.c.function_id == function_id, permissions.c.qualifier == qualifier)
-        .order_by(permissions.c.id)
-    )
+    rows = connection.execute(_STATEMENTS, {"of_function": function_id, "of_qualifier": qualifier})
     return {row.statement_id: row.statement for row in rows}
 
 
@@ -78,3 +75,13 @@ def delete_policy(connection: Connection, function_id: int, qualifier: str) -> N
             permissions.c.function_id == function_id, permissions.c.qualifier == qualifier
         )
     )
+
+
+_STATEMENTS: Final = (
+    select(permissions.c.statement_id, permissions.c.statement)
+    .where(
+        permissions.c.function_id == bindparam("of_function"),
+        permissions.c.qualifier == bindparam("of_qualifier"),
+    )
+    .order_by(permissions.c.id)
+)

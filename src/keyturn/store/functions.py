@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     delete,
     exists,
     func,
@@ -103,7 +104,7 @@ CONFIGURATION: Final = tuple(column.name for column in _configuration())
 
 def find_by_arn(connection: Connection, arn: str) -> Function | None:
     """Return the function with this unqualified ARN."""
-    row = connection.execute(select(*_COLUMNS).where(functions.c.arn == arn)).one_or_none()
+    row = connection.execute(_BY_ARN, {"of_arn": arn}).one_or_none()
     return None if row is None else _function(row)
 
 
@@ -282,6 +283,7 @@ def reserved_in(connection: Connection, account: str, region: str) -> dict[int, 
 
 
 _COLUMNS: Final = (*functions.c, literal(LATEST).label("version"))
+_BY_ARN: Final = select(*_COLUMNS).where(functions.c.arn == bindparam("of_arn"))
 _SELECT_VERSION: Final = select(
     *(column for column in functions.c if column.name not in CONFIGURATION),
     *(versions.c[name] for name in CONFIGURATION),

@@ -49,6 +49,7 @@ def encoded(assignment: Assignment, interior: Interior, places: Places) -> bytes
         "task_root": str(places.task),
         "function_path": _function_path(interior, places),
         "program": _program(assignment, interior, places),
+        "starts_anew": bool(interior.variables) or _brings_libraries(interior),
         "filter": _filter(assignment.system_calls),
         "limits": {
             "memory_bytes": (assignment.memory_mb + _MAPPED_MB[interior.runtime.kind]) * _MB,
@@ -67,6 +68,14 @@ def _filter(system_calls: SystemCalls | None) -> dict[str, Any] | None:
         "program": base64.b64encode(system_calls.program).decode(),
         "hands_over": system_calls.answer is not None,
     }
+
+
+def _brings_libraries(interior: Interior) -> bool:
+    """Return whether there is something that the loader would find by LD_LIBRARY_PATH."""
+    roots = [interior.task, interior.task / "lib"]
+    if interior.layers is not None:
+        roots.append(interior.layers / "lib")
+    return any(True for root in roots for _ in root.glob("lib*.so*"))
 
 
 def _function_path(interior: Interior, places: Places) -> Sequence[str]:

@@ -52,7 +52,7 @@ class Bare:
         try:
             process = self._processes.start(
                 launch_command(interior, places, control, parent_pid=os.getpid(), user_id=0),
-                launch_variables(interior, places),
+                launch_variables(places),
                 pass_fds=(control,),
             )
         except OSError:

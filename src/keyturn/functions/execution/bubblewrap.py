@@ -13,12 +13,13 @@ bubblewrap: https://github.com/containers/bubblewrap, bwrap(1)
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 import os
 from pathlib import Path
+import secrets
 import threading
-from typing import BinaryIO, Final
+from typing import Final
 
 from keyturn.functions.execution.etc import Etc
 from keyturn.functions.execution.processes import Processes
@@ -77,17 +78,14 @@ class Bubblewrap:
         ours, theirs = control_pair()
         control = theirs.fileno()
         try:
-            with _argument_file(_set(launch_variables(interior, PLACES))) as variables:
-                process = self._processes.start(
-                    [
-                        *(self._program, "--args", str(variables.fileno())),
-                        *self._wrapping(interior, user_id),
-                        *launch_command(interior, PLACES, control, parent_pid=0, user_id=user_id),
-                    ],
-                    # None: it is itself outside, and would load what a function wants loaded.
-                    {},
-                    pass_fds=(control, variables.fileno()),
-                )
+            process = self._processes.start(
+                [
+                    *self._wrapping(interior, user_id),
+                    *launch_command(interior, PLACES, control, parent_pid=0, user_id=user_id),
+                ],
+                launch_variables(PLACES),
+                pass_fds=(control,),
+            )
         except OSError:
             ours.close()
             self._give_back(user_id)
@@ -98,16 +96,18 @@ class Bubblewrap:
         return Sandbox(process=process, control=ours, places=PLACES, free=free)
 
     def _wrapping(self, interior: Interior, user_id: int) -> Iterator[str]:
+        yield self._program
         yield from _namespaces(user_id)
         yield from _system(self._etc)
-        yield from self._runtime(interior)
         yield from _function(interior)
+        # Last: an interpreter that lies in /tmp is shown in the function's own.
+        yield from self._runtime(interior)
         yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--")
 
     def _runtime(self, interior: Interior) -> Iterator[str]:
         for program in {launcher_interpreter(interior.runtime), interior.runtime.interpreter}:
             if program is not None and not program.is_relative_to("/usr"):
-                yield from _shown(program.parent.parent, program.parent.parent)
+                yield from _prefix(program.parent.parent)
         yield from _shown(INSIDE, _RAPID)
         yield from ("--dir", str(PLACES.runtime))
         for name, path in self._runtime_dirs.parts(interior.runtime):
@@ -122,7 +122,8 @@ class _Users:
     """The users that no sandbox is at the moment."""
 
     def __init__(self) -> None:
-        self._free = list(reversed(ROOTS_USER_IDS))
+        # In no order: another engine of this machine hands out the same.
+        self._free = secrets.SystemRandom().sample(ROOTS_USER_IDS, len(ROOTS_USER_IDS))
         self._lock = threading.Lock()
 
     def take(self) -> int:
@@ -134,19 +135,6 @@ class _Users:
             self._free.append(user_id)
 
 
-def _set(variables: Mapping[str, str]) -> Iterator[str]:
-    for name, value in variables.items():
-        yield from ("--setenv", name, value)
-
-
-def _argument_file(arguments: Iterator[str]) -> BinaryIO:
-    """Return a file of arguments that nobody may see in the list of processes."""
-    file = os.fdopen(os.memfd_create("arguments"), "w+b")
-    file.write("".join(f"{argument}\0" for argument in arguments).encode())
-    file.seek(0)
-    return file
-
-
 def _namespaces(user_id: int) -> Iterator[str]:
     yield from ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
     yield from ("--unshare-cgroup-try", "--hostname", "lambda", "--die-with-parent")
@@ -156,11 +144,14 @@ def _namespaces(user_id: int) -> Iterator[str]:
         yield from ("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
     else:
         yield from ("--unshare-user", "--disable-userns")
+        # Bubblewrap's own first process would be the function's user, and not confined.
+        yield "--as-pid-1"
         yield from ("--uid", str(USER_ID), "--gid", str(GROUP_ID))
 
 
 def _system(etc: Etc) -> Iterator[str]:
     yield from ("--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev")
+    yield from ("--ro-bind", "/proc/sys", "/proc/sys")
     for name in _BESIDE_USR:
         folder = Path("/", name)
         if folder.is_symlink():
@@ -180,6 +171,16 @@ def _function(interior: Interior) -> Iterator[str]:
         yield from ("--ro-bind", str(part), str(PLACES.layers / part.name))
     yield from ("--perms", "1777", "--size", str(interior.storage_mb * _MB))
     yield from ("--tmpfs", str(PLACES.temporary))
+
+
+def _prefix(prefix: Path) -> Iterator[str]:
+    """Yield what shows an interpreter with its libraries, and nothing else that is there."""
+    # It may lie in a home directory.
+    for part in (prefix / name for name in ("bin", "lib", "lib64")):
+        if part.is_dir() and not part.is_symlink():
+            yield from _shown(part, part)
+        elif part.is_symlink():
+            yield from ("--symlink", str(part.readlink()), str(part))
 
 
 def _shown(path: Path, place: Path) -> Iterator[str]:

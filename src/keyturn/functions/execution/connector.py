@@ -190,7 +190,7 @@ class Connector:
         if notification is None:
             return
         try:
-            self._calls[notification.number](sandbox, notification)
+            self._calls.get(notification.number, _refuse)(sandbox, notification)
         except OSError as error:
             notifications.answer(sandbox.listener, notification, error.errno or errno.EIO)
 
@@ -305,6 +305,10 @@ def _check_waits(sandbox: _Sandbox, notification: Notification) -> None:
     """Check that all that was read of a thread was read of the one that waits."""
     if not notifications.is_valid(sandbox.listener, notification):
         raise outgoing.error_of(errno.ESRCH)
+
+
+def _refuse(_sandbox: _Sandbox, _notification: Notification) -> None:
+    raise OSError(errno.ENOSYS, "a filter handed over another call than ours do")
 
 
 def _int(argument: int) -> int:

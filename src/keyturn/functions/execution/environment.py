@@ -25,6 +25,7 @@ from typing import Final
 
 from keyturn.functions.execution import memory
 from keyturn.functions.execution.assignment import Assignment, encoded
+from keyturn.functions.execution.processes import descendants_of
 from keyturn.functions.execution.runtime_api import Event, Outcome, RuntimeApi
 from keyturn.functions.execution.sandbox import Interior, Places
 from keyturn.functions.execution.sandboxes import Sandboxes
@@ -35,6 +36,7 @@ INIT_SECONDS_MAX: Final = 10
 #: What a shell, and so bubblewrap, adds to the number of the signal that ended a process.
 _SIGNALLED: Final = 128
 _KILLED: Final = -9
+_LOOKING_SHARE: Final = 20
 _READY_BYTES: Final = 16
 
 
@@ -99,6 +101,7 @@ class Environment:
         self._output = self._process.stdout.fileno()
         os.set_blocking(self._output, False)
         self._is_taken_up = False
+        self._own_processes: tuple[int, ...] = ()
         self._assign()
 
     @property
@@ -109,7 +112,15 @@ class Environment:
     @property
     def peak_memory_mb(self) -> int | None:
         """The most memory that the process had; None when it is gone."""
-        return memory.peak_mb(self._process.pid)
+        return memory.peak_mb(self._own_processes)
+
+    def freeze(self) -> None:
+        """Stop everything in it, until it is thawed."""
+        self._sandboxes.processes.freeze(self._process)
+
+    def thaw(self) -> None:
+        """Let everything in it go on."""
+        self._sandboxes.processes.thaw(self._process)
 
     def await_ready(self, write_line: WriteLine) -> Ending | None:
         """Wait until the process asks for an event; return None, or why it never will."""
@@ -117,6 +128,10 @@ class Environment:
         ending = self._until(lambda: self._channel.is_waiting, INIT_SECONDS_MAX, output)
         self._is_spent = ending is not None
         output.finish()
+        if not self._own_processes:
+            # Its sandbox's and its own, before it starts any: asked once, since asking takes long.
+            pid = self._process.pid
+            self._own_processes = (pid, *descendants_of(pid))
         return ending
 
     def invoke(self, event: Event, seconds: float, write_line: WriteLine) -> Ending:
@@ -164,9 +179,11 @@ class Environment:
             if now >= deadline:
                 return TimedOut(seconds)
             if now >= look_at:
-                look_at = now + memory.EVERY_SECONDS
                 if memory.has_too_much(self._process.pid, self.blueprint.memory_mb):
                     return Died(_KILLED)
+                # What looks for long, among many processes, looks seldom: others have a turn.
+                took = time.monotonic() - now
+                look_at = now + max(memory.EVERY_SECONDS, _LOOKING_SHARE * took)
             if self._has_died(min(deadline, look_at) - now, output):
                 return self._channel.outcome() or Died(_status(self._process.wait()))
         return outcome

@@ -1,6 +1,6 @@
 """Invoke a function on this machine: find it, have it run, and say how it ended. Read downwards.
 
-    find     the function, as it is stored now
+    find     the function, as it is stored now; one whose code is elsewhere is run there
     prepare  an environment of it: a warm one, or code, credentials and a sandbox
     run      give it the event, wait, log
     answer   in AWS's words
@@ -18,6 +18,7 @@ from typing import Final
 from keyturn.functions import registry, variables
 from keyturn.functions.execution.answer import answer_of
 from keyturn.functions.execution.code_cache import CodeCache
+from keyturn.functions.execution.elsewhere import Elsewhere, NoteValues
 from keyturn.functions.execution.environment import Blueprint, Ending, Environment
 from keyturn.functions.execution.pool import Key, Pool, Slot
 from keyturn.functions.execution.process_variables import Given, SessionKeys, of_process
@@ -38,7 +39,7 @@ from keyturn.model.clock import Clock, to_epoch_ms
 from keyturn.model.errors import NotAllowedError
 from keyturn.model.function import Function
 from keyturn.model.ids import new_uuid
-from keyturn.store import functions as rows
+from keyturn.store import function_places, functions as rows
 from keyturn.store.database import Database
 
 IssueSession = Callable[[Function], SessionKeys]
@@ -54,12 +55,14 @@ class Means:
 
     Attributes:
         endpoint: our URL.
+        note_values: called for functions that run elsewhere.
     """
 
     runtimes: Runtimes
     code: CodeCache
     pool: Pool
     endpoint: str
+    note_values: NoteValues = lambda _function, _event: None
 
 
 class LocalInvoker:
@@ -80,6 +83,7 @@ class LocalInvoker:
         self._logs = logs
         self._issue_session = issue_session
         self._means = means
+        self._elsewhere = Elsewhere(clock, logs, means.note_values)
 
     def invoke(self, function_arn: str, payload: bytes) -> Invocation:
         """Invoke a function; see ``keyturn.functions.invocation.Invoker``."""
@@ -87,10 +91,13 @@ class LocalInvoker:
             raise PayloadTooLargeError(len(payload))
         with self._database.read() as connection:
             function = registry.resolve(connection, function_arn)
+            place = function_places.find(connection, function.id)
         if function.reserved_concurrency == 0:
             raise FunctionUnavailableError(
                 f"{function.name} may not run: its reserved concurrency is 0."
             )
+        if place is not None:
+            return self._elsewhere.invoke(function, place, payload)
         key = Key(function.id, function.version, function.revision_id)
         invocation = None
         while invocation is None:

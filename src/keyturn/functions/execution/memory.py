@@ -33,9 +33,9 @@ def has_too_much(root: int, memory_mb: int) -> bool:
     )
 
 
-def peak_mb(root: int) -> int | None:
-    """Return the most that a process, or the largest below it, has had; None if all are gone."""
-    peaks = _found(_PEAK, (root, *descendants_of(root)), "status")
+def peak_mb(processes: Iterable[int]) -> int | None:
+    """Return the most that the largest of some processes has had; None if all are gone."""
+    peaks = _found(_PEAK, processes, "status")
     return -(-max(peaks) // 1024) if peaks else None
 
 

@@ -14,6 +14,7 @@ the machine's to say (``ulimit -u``, a container's or a service's limit of tasks
 Linux: prctl(2), PR_SET_CHILD_SUBREAPER; proc_pid_task(5), children.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 import ctypes
@@ -79,6 +80,22 @@ class Processes:
             self._own.discard(process)
         self._end_strays()
 
+    def freeze(self, process: Process) -> None:
+        """Stop a process with everything that it started, until ``thaw``."""
+        for _ in range(_ROUNDS_MAX):
+            moving = [
+                pid for pid in (process.pid, *descendants_of(process.pid)) if _is_moving(pid)
+            ]
+            if not moving:
+                return
+            for pid in moving:
+                _kill(pid, signal.SIGSTOP)
+
+    def thaw(self, process: Process) -> None:
+        """Let a process that was stopped go on, with everything that it started."""
+        for pid in (*descendants_of(process.pid), process.pid):
+            _kill(pid, signal.SIGCONT)
+
     def end_what_they_started(self) -> None:
         """Stop every process, and kill what it started; the process itself ends with this one."""
         with self._lock:
@@ -108,18 +125,23 @@ def _stop_and_kill_below(root: int) -> None:
     """Kill what a process started. It is stopped, so that it neither starts more nor notices."""
     _kill(root, signal.SIGSTOP)
     for _ in range(_ROUNDS_MAX):
-        running = [pid for pid in descendants_of(root) if _runs(pid)]
-        if not running:
+        any_runs = False
+        # From the top: with the first process of a namespace, the kernel ends all others in it.
+        for pid in descendants_of(root):
+            if _runs(pid):
+                any_runs = True
+                _kill(pid, signal.SIGKILL)
+        if not any_runs:
             return
-        for pid in running:
-            _kill(pid, signal.SIGKILL)
 
 
 def descendants_of(pid: int) -> Iterator[int]:
-    """Yield the processes that are below one, as far as there are any by then."""
-    for child in children_of(pid):
-        yield child
-        yield from descendants_of(child)
+    """Yield the processes that are below one, as far as there are any by then, from the top."""
+    above = deque([pid])
+    while above:
+        for child in children_of(above.popleft()):
+            yield child
+            above.append(child)
 
 
 def children_of(pid: int) -> Iterator[int]:
@@ -133,10 +155,19 @@ def children_of(pid: int) -> Iterator[int]:
 
 def _runs(pid: int) -> bool:
     """Return whether a process isn't gone, nor dead and waiting for its parent to notice."""
+    return _state(pid) not in ("", "Z", "X")
+
+
+def _is_moving(pid: int) -> bool:
+    """Return whether a process runs and isn't stopped."""
+    return _state(pid) not in ("", "Z", "X", "T", "t")
+
+
+def _state(pid: int) -> str:
+    """Return the letter for what a process is at; none if it is gone."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
-        return not state.startswith(("Z", "X"))
-    return False
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+    return ""
 
 
 def _kill(pid: int, number: signal.Signals) -> None:

@@ -9,23 +9,33 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 import os
 import queue
 import secrets
+import socket
 import threading
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from typing_extensions import override
 
+from keyturn.functions.execution.request_body import BodyError, read_body
+
 # AWS: the longest answer, and what it says of a longer one.
 RESPONSE_BYTES_MAX: Final = 6_291_556
+#: Connections of one process at once: its client has one or two.
+CONNECTIONS_MAX: Final = 32
+#: Connections that haven't said yet which process they are of; beyond, the oldest is closed.
+STRANGERS_MAX: Final = 256
+STRANGER_SECONDS_MAX: Final = 5
 _VERSION: Final = "2018-06-01"
 _ACCEPTED: Final = b'{"status":"OK"}'
-_DISCARDED_BYTES: Final = 1 << 20
+#: AWS's words for an answer to an event that isn't under way.
+_NOT_ASKED: Final = b'{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}'
 
 _log = structlog.get_logger(__name__)
 
@@ -58,8 +68,6 @@ class Raised:
 class TooLarge:
     """The handler's answer is longer than Lambda takes."""
 
-    length: int
-
 
 Outcome = Answered | Raised | TooLarge
 
@@ -78,6 +86,11 @@ class Channel:
         self.is_waiting = False
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._outcomes: deque[Outcome] = deque()
+        self._lock = threading.Lock()
+        # What it may post next: how its start failed, then what became of the event it has.
+        self._awaited: frozenset[str] = frozenset({"init/error"})
+        self._connections = 0
+        self._signal = -1
         self._signal = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def fileno(self) -> int:
@@ -91,6 +104,9 @@ class Channel:
     def give(self, event: Event) -> None:
         """Give the process, which is waiting, its next event."""
         self.is_waiting = False
+        answers = (f"invocation/{event.request_id}/{kind}" for kind in ("response", "error"))
+        with self._lock:
+            self._awaited = frozenset(answers)
         self._events.put(event)
 
     def outcome(self) -> Outcome | None:
@@ -101,12 +117,34 @@ class Channel:
         """Wait for an event, for the process; None when there will be none."""
         self.is_waiting = True
         os.eventfd_write(self._signal, 1)
-        return self._events.get()
+        event = self._events.get()
+        if event is None:
+            # For whoever else waits: there are no more.
+            self._events.put(None)
+        return event
 
-    def post(self, outcome: Outcome) -> None:
-        """Take what the process posted."""
-        self._outcomes.append(outcome)
+    def enter(self) -> bool:
+        """Count a connection of the process; return False for one too many."""
+        with self._lock:
+            if self._connections >= CONNECTIONS_MAX:
+                return False
+            self._connections += 1
+        return True
+
+    def leave(self) -> None:
+        """Count a connection of the process that is over."""
+        with self._lock:
+            self._connections -= 1
+
+    def post(self, endpoint: str, outcome: Outcome) -> bool:
+        """Take what the process posted; return whether it was asked for, and the first time."""
+        with self._lock:
+            if endpoint not in self._awaited:
+                return False
+            self._awaited = frozenset()
+            self._outcomes.append(outcome)
         os.eventfd_write(self._signal, 1)
+        return True
 
     def close(self) -> None:
         """Let whoever waits for an event go. The process must be gone."""
@@ -114,7 +152,8 @@ class Channel:
 
     def __del__(self) -> None:
         # Not in close: a request that is under way may still signal.
-        os.close(self._signal)
+        if self._signal >= 0:
+            os.close(self._signal)
 
 
 class RuntimeApi:
@@ -145,6 +184,10 @@ class RuntimeApi:
         self._server.server_close()
 
 
+#: What the base class passes on: it serves datagrams too.
+_Request = socket.socket | tuple[bytes, socket.socket]
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -152,6 +195,32 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, channels: dict[str, Channel]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.channels = channels
+        self._strangers: dict[socket.socket, None] = {}
+        self._lock = threading.Lock()
+
+    @override
+    def process_request(self, request: _Request, client_address: Any) -> None:
+        assert isinstance(request, socket.socket)
+        with self._lock:
+            self._strangers[request] = None
+            if len(self._strangers) > STRANGERS_MAX:
+                oldest = next(iter(self._strangers))
+                del self._strangers[oldest]
+                # Its thread closes it.
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    @override
+    def shutdown_request(self, request: _Request) -> None:
+        assert isinstance(request, socket.socket)
+        self.know(request)
+        super().shutdown_request(request)
+
+    def know(self, connection: socket.socket) -> None:
+        """Note that a connection is a stranger's no more."""
+        with self._lock:
+            self._strangers.pop(connection, None)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:
@@ -165,7 +234,10 @@ class _Handler(BaseHTTPRequestHandler):
     # Head and body in one packet: two would wait for the receiver's delayed acknowledgement.
     wbufsize = -1
     disable_nagle_algorithm = True
+    timeout = STRANGER_SECONDS_MAX
     server: _Server
+    connection: socket.socket
+    _entered: Channel | None = None
 
     @override
     def parse_request(self) -> bool:
@@ -197,33 +269,47 @@ class _Handler(BaseHTTPRequestHandler):
         if channel is None:
             self._refuse()
             return
-        length = int(self.headers.get("Content-Length", 0))
+        try:
+            body = read_body(self.rfile, self.headers, RESPONSE_BYTES_MAX)
+        except BodyError:
+            self._refuse(400)
+            return
         # Noted before it is acknowledged: a process that then exits is known to have answered.
-        channel.post(self._outcome(endpoint, length))
-        self._reply(202, _ACCEPTED)
+        if channel.post(endpoint, _outcome(endpoint, body)):
+            self._reply(202, _ACCEPTED)
+        else:
+            self._reply(400, _NOT_ASKED)
+
+    @override
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            if self._entered is not None:
+                self._entered.leave()
 
     def _addressed(self) -> tuple[Channel | None, str]:
         _, token, version, *rest = [*self.path.split("/", 3), "", ""]
         kind, _, endpoint = rest[0].partition("/")
         if (version, kind) != (_VERSION, "runtime"):
             return None, ""
-        return self.server.channels.get(token), endpoint
+        channel = self.server.channels.get(token)
+        if channel is None or not self._enter(channel):
+            return None, ""
+        return channel, endpoint
 
-    def _outcome(self, endpoint: str, length: int) -> Outcome:
-        if length > RESPONSE_BYTES_MAX:
-            self._discard(length)
-            return TooLarge(length)
-        body = self.rfile.read(length)
-        return Answered(body) if endpoint.endswith("/response") else Raised(body)
+    def _enter(self, channel: Channel) -> bool:
+        if self._entered is None and channel.enter():
+            self._entered = channel
+            self.server.know(self.connection)
+            # What it says next may take as long as its function.
+            self.connection.settimeout(None)
+        return self._entered is channel
 
-    def _discard(self, length: int) -> None:
-        while length > 0 and (chunk := self.rfile.read(min(length, _DISCARDED_BYTES))):
-            length -= len(chunk)
-
-    def _refuse(self) -> None:
+    def _refuse(self, status: int = 404) -> None:
         # What else the sender has to say isn't read.
         self.close_connection = True
-        self._reply(404, b"")
+        self._reply(status, b"")
 
     def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)
@@ -238,6 +324,12 @@ class _Handler(BaseHTTPRequestHandler):
     @override
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: a path here holds the secret part of the address."""
+
+
+def _outcome(endpoint: str, body: bytes | None) -> Outcome:
+    if body is None:
+        return TooLarge()
+    return Answered(body) if endpoint.endswith("/response") else Raised(body)
 
 
 class _HeaderLines(BufferedIOBase):

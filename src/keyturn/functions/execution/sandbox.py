@@ -113,22 +113,19 @@ def launch_command(
 ) -> list[str]:
     """Return the command that starts the launcher, as it is run inside."""
     return [
-        # No site-packages, nothing of the user's; a function's own PYTHON* variables are heeded.
+        # No site-packages, nothing of the user's.
         *(str(launcher_interpreter(interior.runtime)), "-S", "-s", str(places.launcher)),
         *(str(control), str(parent_pid), str(user_id), str(int(interior.preloads))),
     ]
 
 
-def launch_variables(interior: Interior, places: Places) -> dict[str, str]:
-    """Return the variables that the launcher starts with; the function's own follow."""
-    task, layers = places.task, places.layers
-    return {
-        "LAMBDA_RUNTIME_DIR": str(places.runtime),
-        # AWS has en_US.UTF-8, which not every machine has; this one means the same.
-        "LANG": "C.UTF-8",
-        "LD_LIBRARY_PATH": f"{task}:{task}/lib:{layers}/lib",
-        **interior.variables,
-    }
+def launch_variables(places: Places) -> dict[str, str]:
+    """Return the variables that a sandbox starts with.
+
+    None is the function's own: the launcher, and bubblewrap itself, would load what those say.
+    """
+    # AWS has en_US.UTF-8, which not every machine has; this one means the same.
+    return {"LAMBDA_RUNTIME_DIR": str(places.runtime), "LANG": "C.UTF-8"}
 
 
 def control_pair() -> tuple[socket.socket, socket.socket]:

@@ -62,7 +62,12 @@ _NETLINK_ROUTE: Final = 0
 _SOCK_TYPE_MASK: Final = 0xF
 
 #: The C library, or its user, does it another way when the kernel is too old for these.
-_NOT_THERE: Final = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register")
+_NOT_THERE: Final = (
+    *("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"),
+    # Memory that no process shows as its own, and so escapes the limit (``memory``); and what all
+    # programs of the machine have a share of.
+    *("memfd_create", "memfd_secret", "shmget", "msgget", "io_setup"),
+)
 _REFUSED: Final = (
     # Namespaces and mounts.
     *("unshare", "setns", "chroot", "mount", "umount2", "pivot_root", "move_mount", "open_tree"),

@@ -30,10 +30,15 @@ _COMMON: Final[Mapping[str, int]] = {
     "pidfd_getfd": 438,
     "mount_setattr": 442,
     "quotactl_fd": 443,
+    "memfd_secret": 447,
     "open_tree_attr": 467,
 }
 _X86_64: Final[Mapping[str, int]] = {
     "ioctl": 16,
+    "shmget": 29,
+    "msgget": 68,
+    "io_setup": 206,
+    "memfd_create": 319,
     "socket": 41,
     "connect": 42,
     "sendto": 44,
@@ -97,6 +102,10 @@ _X86_64: Final[Mapping[str, int]] = {
     "userfaultfd": 323,
 }
 _AARCH64: Final[Mapping[str, int]] = {
+    "io_setup": 0,
+    "msgget": 186,
+    "shmget": 194,
+    "memfd_create": 279,
     "lookup_dcookie": 18,
     "ioctl": 29,
     "umount2": 39,

@@ -35,6 +35,7 @@ from keyturn.store.database import Database
 FLUSH_SECONDS: Final = 0.1
 HELD_SECONDS: Final = 0.8
 LINES_MAX: Final = 200_000
+UNSEARCHED: Final = "[output withheld: it couldn't be searched for secret values]"
 #: How much of what was stored is looked at again: eight letters, each logged as a line of its own,
 #: fit in several times.
 CONTEXT_CHARACTERS: Final = 4_096
@@ -142,7 +143,11 @@ class LogWriter:
 
     def redacted(self, function: Function, lines: Sequence[str]) -> list[str]:
         """Return lines that a function printed without the values that it has seen."""
-        return self._seen.redact(function.arn, lines)
+        try:
+            return self._seen.redact(function.arn, lines)
+        except Exception:  # noqa: BLE001 - what wasn't searched is withheld; what follows must be
+            _log.exception("a function's output couldn't be searched for secret values")
+            return [UNSEARCHED] * len(lines)
 
     def close(self) -> None:
         """Store what is left, and stop."""

@@ -1,13 +1,19 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from keyturn.functions.names import function_arn
 from keyturn.functions.output import log_writer
-from keyturn.functions.output.log_writer import CONTEXT_CHARACTERS, HELD_SECONDS, LogWriter
+from keyturn.functions.output.log_writer import (
+    CONTEXT_CHARACTERS,
+    HELD_SECONDS,
+    UNSEARCHED,
+    LogWriter,
+)
 from keyturn.functions.output.seen_values import SeenValues
 from keyturn.model.function import Function
 from keyturn.store import logs
@@ -249,3 +255,28 @@ def test_the_oldest_lines_are_dropped_when_too_many_wait(
     writing.writer.close()
 
     assert stored(database) == ["line 3", "line 4"]
+
+
+def test_output_that_can_not_be_searched_is_withheld_and_what_follows_is_stored(
+    database: Database,
+) -> None:
+    class Broken(SeenValues):
+        is_broken = True
+
+        @override
+        def redact(self, function_arn: str, lines: Sequence[str]) -> list[str]:
+            if self.is_broken:
+                raise ZeroDivisionError
+            return super().redact(function_arn, lines)
+
+    seen = Broken(lambda: 0.0)
+    writer = LogWriter(database, FixedClock(datetime(2026, 1, 2, tzinfo=UTC)), seen)
+
+    writer.write(FUNCTION, STREAM, "first")
+    writer.end(FUNCTION, STREAM)
+    until(lambda: stored(database), "the first line is stored")
+    seen.is_broken = False
+    writer.write(FUNCTION, STREAM, "second")
+    writer.close()
+
+    assert stored(database) == [UNSEARCHED, "second"]

@@ -7,7 +7,12 @@ function may ask for, and knows nothing of Keyturn. Read it downwards:
     preload   if it is to wait: import what most functions need, so that they needn't
     wait      until the engine says which function this is, over a socket that is then closed
     confine   limits of memory, processes and files; system calls that a function needn't make
+    fork      where it is a sandbox's first process: that one stays, and reaps
     become    the runtime client of Python, or the program of another runtime
+
+Until then nothing is read that a function has a say in. What a new Python reads of its variables
+(PYTHONPATH, LD_PRELOAD) one reads that is started anew for it, where it can't do more than the
+function itself: launcher.py HANDLER_AND_PATH.
 
 Usage: launcher.py CONTROL_FD PARENT_PID USER_ID PRELOADS
 PARENT_PID, 0 for nobody, is the process with which this one dies. USER_ID 0 is nobody else.
@@ -27,7 +32,7 @@ import socket
 import struct
 import sys
 import time
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.request import Request, urlopen
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -41,6 +46,7 @@ _SYS_SECCOMP: Final = {"x86_64": 317, "aarch64": 277}
 _INSTRUCTION_BYTES: Final = 8
 _MESSAGE_BYTES_MAX: Final = 1 << 20
 _ARGUMENTS: Final = 5
+_ARGUMENTS_ANEW: Final = 2
 # How AWS's client talks to the runtime API: in front of its own, which is for one Python.
 _BESIDE_US: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python")
 _PRELOADED: Final = (
@@ -51,11 +57,16 @@ _PRELOADED: Final = (
     "http.client",
 )
 _READY: Final = b"ready"
+_SIGNALLED: Final = 128
+# Of -1000 to 1000: when the machine is out of memory, functions go before the server.
+_ENDED_BEFORE_OTHERS: Final = "500"
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: list[str]) -> None:
     """Prepare the process, and become the function's."""
+    if len(arguments) == _ARGUMENTS_ANEW:
+        _run_python(*json.loads(arguments[1]))
     if len(arguments) != _ARGUMENTS:
         sys.exit(__doc__)
     control_fd, parent_pid, user_id, preloads = map(int, arguments[1:])
@@ -72,10 +83,15 @@ def main(arguments: list[str]) -> None:
     os.chdir(assignment["task_root"])
     _filter_system_calls(assignment["filter"], control)
     control.close()
-    if assignment["program"] is None:
-        _run_python(assignment)
-    else:
+    if os.getpid() == 1:
+        _stand_before()
+    if assignment["program"] is not None:
         _run_program(**assignment["program"])
+    what = [assignment["handler"], assignment["function_path"]]
+    if assignment["starts_anew"]:
+        command = [sys.executable, "-S", "-s", os.path.abspath(__file__), json.dumps(what)]
+        os.execve(sys.executable, command, os.environ)
+    _run_python(*what)
 
 
 def _shed(parent_pid: int, user_id: int) -> None:
@@ -86,10 +102,13 @@ def _shed(parent_pid: int, user_id: int) -> None:
         # Or /proc/self would be root's.
         _prctl(_PR_SET_DUMPABLE, 1)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    # Again, since it is forgotten when a process becomes another user.
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.umask(0o077)
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(_ENDED_BEFORE_OTHERS)
     if parent_pid:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         # The parent may have died before the kernel was told.
         if os.getppid() != parent_pid:
             sys.exit("the engine is gone")
@@ -154,17 +173,38 @@ def _install(program: bytes, *, hands_over: bool) -> int:
     return int(listener)
 
 
-def _run_python(assignment: dict[str, Any]) -> None:
+def _stand_before() -> None:
+    """Return in a process of the function's; stay here as the one with which all others end.
+
+    A sandbox's first process (pid_namespaces(7)) is confined like the function, which can neither
+    signal it nor, since it isn't dumpable, look into it or write to its memory.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0)
+    function = os.fork()
+    if not function:
+        _prctl(_PR_SET_DUMPABLE, 1)
+        return
+    while True:
+        pid, status = os.wait()
+        if pid == function:
+            code = os.waitstatus_to_exitcode(status)
+            # As a shell says that a signal ended it.
+            os._exit(_SIGNALLED - code if code < 0 else code)
+
+
+def _run_python(handler: str, function_path: list[str]) -> NoReturn:
     for builtin in (site.setquit, site.setcopyright, site.sethelper):
         # What the module site gives interactive and plain programs alike: exit, quit, help.
         builtin()
-    sys.path[0:1] = [*assignment["function_path"], _BESIDE_US, os.environ["LAMBDA_RUNTIME_DIR"]]
+    sys.path[0:1] = [*function_path, _BESIDE_US, os.environ["LAMBDA_RUNTIME_DIR"]]
     _let_address_have_a_path()
-    sys.argv = ["awslambdaric", assignment["handler"]]
+    sys.argv = ["awslambdaric", handler]
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
+    # It runs until it is killed.
+    sys.exit()
 
 
-def _run_program(candidates: list[str], arguments: list[str]) -> None:
+def _run_program(candidates: list[str], arguments: list[str]) -> NoReturn:
     program = next(filter(os.path.isfile, candidates), None)
     if program is None:
         # AWS's words, these and the others.
