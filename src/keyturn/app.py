@@ -1,17 +1,12 @@
-"""Wires the objects of each process together. No logic, no decisions."""
+"""Wires the objects of each of the server's processes together. No logic, no decisions."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from datetime import datetime, timedelta
 from functools import partial
 import os
-from pathlib import Path
 import resource
 import socket
 import subprocess
 import sys
-import tempfile
 from time import monotonic, monotonic_ns
 from typing import Final
 
@@ -39,14 +34,13 @@ from keyturn.api.secretsmanager.tags import Tagging
 from keyturn.api.secretsmanager.values import Values
 from keyturn.api.secretsmanager.version_ids import VersionIds
 from keyturn.api.sts.table import sts_api
-from keyturn.config import Settings, check, check_account, tell_starter
+from keyturn.config import Settings, check, tell_starter
 from keyturn.core import Core, open_core
-from keyturn.data_dir import DataDir, DataDirError
+from keyturn.data_dir import DataDir
 from keyturn.engine import clock_file
-from keyturn.engine.advance import advance
 from keyturn.engine.process import EngineParts, run_engine
 from keyturn.engine.seen_values import SeenValuesSocket, Teller
-from keyturn.engine.virtual_clock import Arrival, Journey, VirtualClock
+from keyturn.engine.virtual_clock import VirtualClock
 from keyturn.engine.wake import tapper
 from keyturn.functions.execution.code_cache import CodeCache
 from keyturn.functions.execution.isolation import NoSandboxError, Wanted
@@ -68,18 +62,11 @@ from keyturn.keys import master_key
 from keyturn.logs import configure_logs
 from keyturn.model.clock import SystemClock
 from keyturn.model.function import Function
-from keyturn.model.secret import Secret
-from keyturn.rotation import history
 from keyturn.rotation.event_values import noting
-from keyturn.rotation.history import RotationRecord
-from keyturn.rotation.retry import retry
 from keyturn.rotation.run import Runner
-from keyturn.secrets import lookup
-from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.server.api_process import listen, serve as serve_requests
 from keyturn.server.asgi import Application
 from keyturn.server.supervisor import Supervisor
-from keyturn.store.database import Connection, Database
 from keyturn.store.migrate import migrate
 
 _log = structlog.get_logger(__name__)
@@ -122,143 +109,6 @@ def serve(settings: Settings) -> None:
         supervisor.heed_signals()
         _announce(endpoint, data_dir)
         supervisor.run()
-
-
-def sandbox_weakness() -> str | None:
-    """Return why functions can't be isolated on this machine; None when they can."""
-    with tempfile.TemporaryDirectory(prefix="keyturn-sandbox-") as folder:
-        workshop = open_workshop(Path(folder), Wanted.AUTO)
-        workshop.sandboxes.close()
-        return workshop.weakness
-
-
-def virtual_clock(path: Path) -> VirtualClock:
-    """Return the clock of a server whose time can be moved, to look at. It may be stopped.
-
-    Raises:
-        DataDirError: there is none.
-    """
-    data_dir = DataDir(path)
-    data_dir.require_virtual_clock()
-    return VirtualClock(data_dir.clock, SystemClock())
-
-
-def advance_clock(
-    path: Path, by: timedelta, watch: Callable[[Journey, datetime], None]
-) -> Arrival:
-    """Move the clock of a running server; see ``keyturn.engine.advance``.
-
-    Raises:
-        DataDirError: there is no such clock, or no server runs.
-        DataDirInUseError: another command is moving it.
-        ClockLimitError, ServerGoneError: it can't be moved so far, or wasn't.
-    """
-    data_dir, clock = DataDir(path), virtual_clock(path)
-    data_dir.require_server()
-    with data_dir.hold_virtual_clock():
-        return advance(
-            clock,
-            by,
-            tap=tapper(data_dir.wake_socket),
-            is_served=data_dir.is_served,
-            watch=watch,
-        )
-
-
-def rotation_history(
-    path: Path, secret_id: str, most: int, *, region: str, account: str | None = None
-) -> list[RotationRecord]:
-    """Return the latest rotations of a secret; the server may be stopped.
-
-    Args:
-        account: None for the server's first account.
-
-    Raises:
-        DataDirError: no server has run there, or it has no such secret.
-        InvalidNameError: no secret can be called that.
-    """
-    data_dir = DataDir(path)
-    _, first_account = data_dir.description()
-    database = Database(data_dir.database)
-    with closing(database), database.read() as connection:
-        secret = _secret(connection, account or first_account, region, secret_id)
-        return history.of_secret(connection, secret, most)
-
-
-def retry_rotation(path: Path, secret_id: str, *, region: str, account: str | None = None) -> str:
-    """Let a secret's rotation go on now, and return its VersionId; see ``keyturn.rotation.retry``.
-
-    Args:
-        account: None for the server's first account.
-
-    Raises:
-        DataDirError: no server runs there, or it has no such secret.
-        InvalidNameError: no secret can be called that.
-        NothingToRetryError: there is no rotation that could go on.
-    """
-    data_dir = DataDir(path)
-    data_dir.require_server()
-    _, first_account = data_dir.description()
-    core = open_core(data_dir)
-    with closing(core.database), core.database.write() as connection:
-        secret = _secret(connection, account or first_account, region, secret_id)
-        token = retry(connection, core.keyring, secret, core.secrets_clock.now())
-    tapper(data_dir.wake_socket)()
-    return token
-
-
-def create_account(path: Path, account: str) -> None:
-    """Make a further account on a running server, with an administrator.
-
-    Raises:
-        SettingError: no account can have that number.
-        DataDirError: no server has run there.
-        AccountExistsError: there is such an account.
-    """
-    check_account(account)
-    data_dir = DataDir(path)
-    data_dir.description()
-    core = open_core(data_dir)
-    bootstrap.add_account(core.database, core.keyring, core.clock, account)
-    core.database.close()
-
-
-def administrator_environment(path: Path, account: str | None = None) -> dict[str, str]:
-    """Return the variables with which a client is the administrator of a running server.
-
-    Args:
-        account: None for the server's first account.
-
-    Raises:
-        DataDirError: no server has run there, or its administrator has no access key.
-    """
-    data_dir = DataDir(path)
-    endpoint, first_account = data_dir.description()
-    core = open_core(data_dir)
-    pair = bootstrap.administrator_credentials(
-        core.database, core.keyring, account or first_account
-    )
-    core.database.close()
-    if pair is None:
-        raise DataDirError(
-            "The account has no administrator whose access key works. Use another user's key, or "
-            "make the account with: keyturn account create"
-        )
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": pair.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": pair.secret_access_key.reveal().decode(),
-    }
-
-
-def _secret(connection: Connection, account: str, region: str, secret_id: str) -> Secret:
-    try:
-        return lookup.find(connection, account, region, secret_id)
-    except SecretNotFoundError:
-        raise DataDirError(
-            f"There is no secret {secret_id} in account {account}, region {region}. Name another "
-            "with --account-id or --region."
-        ) from None
 
 
 def _require_sandbox() -> None:
@@ -414,6 +264,6 @@ def _announce(endpoint: str, data_dir: DataDir) -> None:
         _log.warning(
             "THE CLOCK IS VIRTUAL: this server is for tests alone. keyturn clock advance moves "
             "the time of every secret on it, and never back",
-            time=f"{virtual_clock(data_dir.path).now():%Y-%m-%dT%H:%M:%SZ}",
+            time=f"{VirtualClock(data_dir.clock, SystemClock()).now():%Y-%m-%dT%H:%M:%SZ}",
         )
     tell_starter(endpoint)

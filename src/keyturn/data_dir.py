@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 from pathlib import Path
-import shutil
 import stat
 from typing import IO, Final
 
@@ -101,13 +100,6 @@ class DataDir:
                 f"serve --data-dir {self.path}"
             ) from error
         return noted["endpoint"], noted["account"]
-
-    def fresh_folder(self, name: str) -> Path:
-        """Return a folder in the cache, emptied of what an earlier run left in it."""
-        folder = self.cache / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=_MODE, parents=True, exist_ok=True)
-        return folder
 
     def make(self) -> None:
         """Make the directory, for its owner alone.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from keyturn.functions import concurrency, versions
 from keyturn.functions.execution import pool as pools
 from keyturn.functions.execution.isolation import Wanted
 from keyturn.functions.execution.pool import ENVIRONMENTS_PER_FUNCTION_MAX
@@ -113,6 +114,98 @@ def test_an_idle_environment_of_another_function_makes_room(
     assert not _exists(pids[0])
 
 
+def test_a_function_has_as_many_environments_as_it_reserved_and_no_more(
+    own: FunctionBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "ENVIRONMENTS_PER_FUNCTION_MAX", 1)
+    function = own.create(HELD, Timeout=60)
+    _reserve(own, function, 2)
+    held = Held(own, function, tmp_path)
+
+    running = held.start(3)
+    held.await_begun(2)
+    done = sum(future.done() for future in running)
+    held.let_go()
+
+    answers = [future.result().payload for future in running]
+    assert done == 0
+    assert len(set(answers)) == 2
+
+
+def test_others_leave_room_for_what_a_function_reserved(
+    own: FunctionBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "ENVIRONMENTS_MAX", 3)
+    monkeypatch.setattr(pools, "WAIT_SECONDS_MAX", 0.1)
+    reserved, other = own.create(PID), own.create(HELD, Timeout=60)
+    _reserve(own, reserved, 2)
+    held = Held(own, other, tmp_path)
+    held.start(1)
+    held.await_begun(1)
+
+    with pytest.raises(EnvironmentsBusyError):
+        own.invoke(other, str(tmp_path))
+    pid = own.answer(reserved)
+
+    held.let_go()
+    assert _exists(pid)
+
+
+def test_an_idle_environment_that_is_reserved_makes_no_room_for_others(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "ENVIRONMENTS_MAX", 2)
+    reserved, first, second = (own.create(PID) for _ in range(3))
+    _reserve(own, reserved, 1)
+
+    # The longest idle of them is the reserved one.
+    kept, *pids = [own.answer(function) for function in (reserved, first, second)]
+
+    assert own.answer(reserved) == kept
+    assert [_exists(pid) for pid in pids] == [False, True]
+
+
+def test_idle_environments_beyond_what_is_reserved_make_room(
+    own: FunctionBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "ENVIRONMENTS_MAX", 2)
+    function = own.create(HELD, Timeout=60)
+    held = Held(own, function, tmp_path)
+    running = held.start(2)
+    held.await_begun(2)
+    held.let_go()
+    pids = [int(future.result().payload) for future in running]
+
+    _reserve(own, function, 1)
+    own.answer(own.create(PID))
+
+    assert sorted(map(_exists, pids)) == [False, True]
+
+
+def test_versions_of_a_function_have_environments_of_their_own(own: FunctionBench) -> None:
+    function = own.create(PID)
+    version = _published(own, function)
+
+    pids = [_pid_of(own, each) for each in (function, version, function, version)]
+    own.update_code(function, PID + "  # changed")
+    changed = _pid_of(own, function)
+
+    assert len(set(pids)) == 2
+    assert pids[:2] == pids[2:]
+    assert changed not in pids
+    assert [_exists(pid) for pid in pids[:2]] == [False, True]
+
+
+def test_versions_share_what_their_function_reserved(own: FunctionBench) -> None:
+    function = own.create(PID)
+    version = _published(own, function)
+    _reserve(own, function, 1)
+
+    first, second = (_pid_of(own, each) for each in (function, version))
+
+    assert [_exists(pid) for pid in (first, second)] == [False, True]
+
+
 def test_environments_of_earlier_code_end_when_the_new_one_is_invoked(own: FunctionBench) -> None:
     function = own.create(PID)
     old = own.answer(function)
@@ -198,6 +291,21 @@ def test_a_pool_that_was_closed_takes_nobody(own: FunctionBench) -> None:
     assert not _exists(pid)
     with pytest.raises(FunctionUnavailableError, match="stopping"):
         own.answer(function)
+
+
+def _reserve(bench: FunctionBench, function: Function, count: int) -> None:
+    with bench.database.write() as connection:
+        concurrency.reserve(connection, function, count)
+
+
+def _published(bench: FunctionBench, function: Function) -> Function:
+    with bench.database.write() as connection:
+        return versions.publish(connection, bench.keyring, function, bench.clock.now())
+
+
+def _pid_of(bench: FunctionBench, version: Function) -> int:
+    """Return the process that answers for a version of a function."""
+    return int(bench.invoker.invoke(version.qualified_arn, b"null").payload)
 
 
 def _left_in(bench: FunctionBench) -> list[Path]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from sqlalchemy import select
 
-from keyturn import app
+from keyturn import commands
 from keyturn.model.rotation import State, Step
 from keyturn.rotation.history import RotationRecord
 from keyturn.store.database import Database
@@ -206,7 +206,7 @@ def test_200_rotations_end_well_although_the_engine_is_killed_30_times(
 
 
 def history(server: KeyturnServer, user: str) -> list[RotationRecord]:
-    return app.rotation_history(server.data_dir, user, most=100, region="us-east-1")
+    return commands.rotation_history(server.data_dir, user, most=100, region="us-east-1")
 
 
 def assert_every_rotation_succeeded_at_its_first_attempt(
@@ -281,7 +281,7 @@ def assert_server_is_clean(server: KeyturnServer) -> None:
     assert server.stop() == 0
     assert command_lines(containing=str(server.data_dir)) == []
     cache = server.data_dir / "cache"
-    assert list((cache / "temporary").iterdir()) == []
+    assert list((cache / "sandboxes" / "shown").iterdir()) == []
     assert len(list((cache / "code").iterdir())) == 1
     assert len(list((cache / "runtimes").iterdir())) == 1
     log = server.log.read_text()

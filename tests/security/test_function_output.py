@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from keyturn.app import rotation_history
+from keyturn.commands import rotation_history
 from keyturn.functions.output.redaction import REDACTED, RUN_LETTERS
 from support.keyturn_server import KeyturnServer
 from support.live_api import Caller, LiveApi, allow, policy, unique

@@ -326,8 +326,8 @@ def _anonymous_mb(attacker: Attacker) -> int:
     """Return how much memory the processes of an engine's sandboxes have of their own."""
     kilobytes = 0
     for pid in filter(is_running, processes_of(attacker.bench)):
-        status = Path(f"/proc/{pid}/status").read_text()
-        kilobytes += sum(map(int, re.findall(r"RssAnon:\s+(\d+)", status)))
+        shares = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        kilobytes += sum(map(int, re.findall(r"Pss_Anon:\s+(\d+)", shares)))
     return kilobytes // 1024
 
 

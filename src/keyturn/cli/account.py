@@ -1,10 +1,10 @@
-"""``keyturn account``: further AWS accounts on one server."""
+"""``keyturn account``: further AWS accounts on one commands."""
 
 from typing import Annotated, Final
 
 import typer
 
-from keyturn import app as server
+from keyturn import commands
 from keyturn.cli.options import DataDirOption
 from keyturn.config import default_data_dir
 
@@ -29,5 +29,5 @@ def create(
 
     The server may be running. Its first account is made by `keyturn serve`.
     """
-    server.create_account(data_dir or default_data_dir(), account_id)
+    commands.create_account(data_dir or default_data_dir(), account_id)
     typer.echo(f'Made account {account_id}: eval "$(keyturn env --account-id {account_id})"')

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 import typer
 
-from keyturn import app as server
+from keyturn import commands
 from keyturn.cli.duration import ADVANCE_DAYS_MAX, DurationError, read_duration
 from keyturn.cli.options import DataDirOption, JsonOption
 from keyturn.config import default_data_dir
@@ -58,9 +58,9 @@ def advance(
     path = data_dir or default_data_dir()
     try:
         with _progress() as watch:
-            arrival = server.advance_clock(path, by, watch)
+            arrival = commands.advance_clock(path, by, watch)
     except KeyboardInterrupt:
-        time = _spelt(server.virtual_clock(path).now())
+        time = _spelt(commands.virtual_clock(path).now())
         typer.echo(f"keyturn: left off at {time}; the server goes on from there", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     _print_arrival(arrival, as_json=as_json)
@@ -69,7 +69,7 @@ def advance(
 @app.command("show")
 def show(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """Print the time that secrets live in. The server may be stopped: its clock never is."""
-    clock = server.virtual_clock(data_dir or default_data_dir())
+    clock = commands.virtual_clock(data_dir or default_data_dir())
     time, ahead = _spelt(clock.now()), clock.ahead
     if as_json:
         typer.echo(json.dumps({"Time": time, "AheadSeconds": ahead.total_seconds()}, indent=2))

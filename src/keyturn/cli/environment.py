@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keyturn import app
+from keyturn import commands
 from keyturn.cli.options import DataDirOption
 from keyturn.config import DEFAULT_REGION, default_data_dir
 
@@ -35,7 +35,7 @@ def env(
     AWS CLI before 2.13 doesn't read AWS_ENDPOINT_URL: give it --endpoint-url "$AWS_ENDPOINT_URL".
     """
     variables = {
-        **app.administrator_environment(data_dir or default_data_dir(), account_id),
+        **commands.administrator_environment(data_dir or default_data_dir(), account_id),
         "AWS_DEFAULT_REGION": region,
         # The SDKs for JavaScript, Go, Java and Rust read no other.
         "AWS_REGION": region,

@@ -1,26 +1,17 @@
 """``keyturn function place`` and ``places``: functions whose code runs elsewhere."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 import json
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from keyturn import commands
 from keyturn.cli.options import DataDirOption, JsonOption
 from keyturn.config import DEFAULT_REGION, default_data_dir
-from keyturn.core import Core, open_core
-from keyturn.data_dir import DataDir, DataDirError
 from keyturn.functions import places
-from keyturn.functions.names import FunctionRef, read_reference
 from keyturn.functions.places import PlaceError
-from keyturn.functions.refusals import FunctionNotFoundError, ParameterError
-from keyturn.model.errors import NotAllowedError
-from keyturn.model.function import Function
+from keyturn.functions.refusals import ParameterError
 from keyturn.model.function_place import HttpPlace, LambdaPlace, Place
-from keyturn.store import function_places
-from keyturn.store.database import Connection
 
 _LAMBDA: Final = "lambda.amazonaws.com"
 
@@ -95,16 +86,18 @@ def place(  # noqa: PLR0913 - a command's options are its parameters
     """
     chosen = _chosen(url, lambda_arn, profile, endpoint_url, is_here=here)
     path = data_dir or default_data_dir()
-    with _opened(path) as (core, first_account):
-        reference = _reference(name, region, account_id or first_account)
-        function = _put(core, reference, chosen, role)
-    typer.echo(f"{function.arn} runs {'here' if chosen is None else f'at {chosen}'}.")
+    try:
+        arn = commands.place_function(
+            path, name, chosen, region=region, account=account_id, role=role
+        )
+    except ParameterError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(f"{arn} runs {'here' if chosen is None else f'at {chosen}'}.")
 
 
 def list_places(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """List the functions whose code runs elsewhere, and where."""
-    with _opened(data_dir or default_data_dir()) as (core, _), core.database.read() as connection:
-        found = function_places.all_by_function(connection)
+    found = commands.functions_elsewhere(data_dir or default_data_dir())
     if as_json:
         typer.echo(json.dumps([_document(arn, each) for arn, each in found], indent=2))
     elif found:
@@ -133,60 +126,6 @@ def _chosen(
     except PlaceError as error:
         raise typer.BadParameter(str(error)) from None
     return None
-
-
-def _reference(name: str, region: str, account: str) -> FunctionRef:
-    try:
-        return read_reference(name, region=region, account=account)
-    except ParameterError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Core, str]]:
-    data_dir = DataDir(path)
-    _, first_account = data_dir.description()
-    core = open_core(data_dir)
-    try:
-        yield core, first_account
-    finally:
-        core.database.close()
-
-
-def _put(core: Core, reference: FunctionRef, chosen: Place | None, role: str | None) -> Function:
-    if role is not None:
-        _require_role(core, role)
-    with core.database.write() as connection:
-        try:
-            return places.put(connection, reference, chosen)
-        except FunctionNotFoundError:
-            if role is None or chosen is None:
-                raise _missing(reference) from None
-        return _made(core, connection, reference, chosen, role)
-
-
-def _made(
-    core: Core, connection: Connection, reference: FunctionRef, chosen: Place, role: str
-) -> Function:
-    places.make_function(connection, core.keyring, reference, role, core.clock.now())
-    return places.put(connection, reference, chosen)
-
-
-def _require_role(core: Core, role: str) -> None:
-    try:
-        core.authority.assumable_by_service(_LAMBDA, role)
-    except NotAllowedError:
-        raise DataDirError(
-            f"The role {role} can't be a function's: there is none, or its trust policy doesn't "
-            f"name {_LAMBDA}."
-        ) from None
-
-
-def _missing(reference: FunctionRef) -> DataDirError:
-    return DataDirError(
-        f"There is no function {reference.name} in account {reference.account}, region "
-        f"{reference.region}. Name another with --account-id or --region, or make it with --role."
-    )
 
 
 def _document(arn: str, found: Place) -> dict[str, Any]:

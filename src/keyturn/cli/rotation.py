@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from keyturn import app as server
+from keyturn import commands
 from keyturn.cli.options import DataDirOption
 from keyturn.config import DEFAULT_REGION, default_data_dir
 from keyturn.model.arn import Arn
@@ -80,7 +80,7 @@ def history(
     """
     path = data_dir or default_data_dir()
     region, account = _place(secret_id, region, account_id)
-    records = server.rotation_history(path, secret_id, last, region=region, account=account)
+    records = commands.rotation_history(path, secret_id, last, region=region, account=account)
     if as_json:
         typer.echo(json.dumps([_document(record) for record in records], indent=2))
     elif records:
@@ -107,7 +107,7 @@ def retry(
     """
     path = data_dir or default_data_dir()
     region, account = _place(secret_id, region, account_id)
-    token = server.retry_rotation(path, secret_id, region=region, account=account)
+    token = commands.retry_rotation(path, secret_id, region=region, account=account)
     if as_json:
         typer.echo(json.dumps({"VersionId": token}, indent=2))
         return

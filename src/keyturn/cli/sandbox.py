@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from keyturn import app
+from keyturn import commands
 from keyturn.cli.options import JsonOption
 
 
@@ -14,7 +14,7 @@ def sandbox(*, as_json: JsonOption = False) -> None:
     The exit code is 1 when it doesn't: functions then run as this user, unconfined. What is kept
     from a function, and what isn't, is in docs/operate/sandbox.md.
     """
-    weakness = app.sandbox_weakness()
+    weakness = commands.sandbox_weakness()
     if as_json:
         typer.echo(json.dumps({"isolated": weakness is None, "reason": weakness}))
     elif weakness is None:

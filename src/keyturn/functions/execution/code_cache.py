@@ -8,7 +8,7 @@ What is unpacked can be read by every user, since a sandbox may run as another, 
 none; the folder that everything lies in is its owner's alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import hashlib
 from pathlib import Path
@@ -76,10 +76,7 @@ class CodeCache:
                 zipped = rows.read_code(connection, sha256)
             if zipped is None:
                 raise FunctionNotFoundError(function.arn)
-            draft = folder.with_name(secrets.token_hex(8))
-            package.unpack(zipped, draft)
-            open_to_readers(draft)
-            _appear(draft, folder)
+            _make(folder, lambda draft: _unpack(zipped, draft))
         return folder
 
     def _together(self, layers: Sequence[Path]) -> Path | None:
@@ -88,18 +85,29 @@ class CodeCache:
         names = ":".join(layer.name for layer in layers)
         folder = self._folder / f"layers-{hashlib.sha256(names.encode()).hexdigest()}"
         if not folder.is_dir():
-            draft = folder.with_name(secrets.token_hex(8))
-            for layer in layers:
-                link_tree(layer, draft)
-            _appear(draft, folder)
+            _make(folder, lambda draft: _lay(layers, draft))
         return folder
 
 
-def _appear(draft: Path, folder: Path) -> None:
+def _unpack(zipped: bytes, folder: Path) -> None:
+    package.unpack(zipped, folder)
+    open_to_readers(folder)
+
+
+def _lay(layers: Sequence[Path], folder: Path) -> None:
+    for layer in layers:
+        link_tree(layer, folder)
+
+
+def _make(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Have a folder appear once it is filled, whole."""
+    draft = folder.with_name(secrets.token_hex(8))
     try:
+        fill(draft)
         draft.rename(folder)
     except OSError:
-        # Somebody else made the same at the same moment.
-        shutil.rmtree(draft, ignore_errors=True)
+        # Somebody else may have made the same at the same moment.
         if not folder.is_dir():
             raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

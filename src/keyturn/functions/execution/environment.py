@@ -25,7 +25,7 @@ from typing import Final
 
 from keyturn.functions.execution import memory
 from keyturn.functions.execution.assignment import Assignment, encoded
-from keyturn.functions.execution.processes import descendants_of
+from keyturn.functions.execution.processes import descendants_of, is_stopped
 from keyturn.functions.execution.runtime_api import Event, Outcome, RuntimeApi
 from keyturn.functions.execution.sandbox import Interior, Places
 from keyturn.functions.execution.sandboxes import Sandboxes
@@ -102,12 +102,16 @@ class Environment:
         os.set_blocking(self._output, False)
         self._is_taken_up = False
         self._own_processes: tuple[int, ...] = ()
+        self._frozen: list[int] = []
         self._assign()
 
     @property
     def is_usable(self) -> bool:
         """Whether the process can take another event."""
-        return not self._is_spent and self._process.poll() is None
+        if self._is_spent or self._process.poll() is not None:
+            return False
+        # What was killed while all were stopped: its parent, stopped too, can't have noticed.
+        return all(map(is_stopped, self._frozen))
 
     @property
     def peak_memory_mb(self) -> int | None:
@@ -116,10 +120,11 @@ class Environment:
 
     def freeze(self) -> None:
         """Stop everything in it, until it is thawed."""
-        self._sandboxes.processes.freeze(self._process)
+        self._frozen = self._sandboxes.processes.freeze(self._process)
 
     def thaw(self) -> None:
         """Let everything in it go on."""
+        self._frozen = []
         self._sandboxes.processes.thaw(self._process)
 
     def await_ready(self, write_line: WriteLine) -> Ending | None:

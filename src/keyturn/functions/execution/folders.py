@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+import shutil
 from typing import Final
 
 _FOLDER_MODE: Final = 0o755
@@ -30,4 +31,18 @@ def link_tree(source: Path, target: Path) -> None:
         for name in files:
             shown = below / name
             shown.unlink(missing_ok=True)
-            shown.hardlink_to(Path(at, name))
+            link_or_copy(Path(at, name), shown)
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Have a file at a second place, without a copy where that can be.
+
+    Raises:
+        OSError: it can't be read, or that place can't be written.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        # On another file system, or one that has no links, or somebody else's.
+        shutil.copyfile(source, target)
+        shutil.copymode(source, target)

@@ -4,6 +4,7 @@ The strongest is tried by running something in it, filter of system calls and al
 fails, the reason is kept for the operator: what is missing, and what that means.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 import os
@@ -33,6 +34,7 @@ _PROBE_SECONDS_MAX: Final = 30
 _PROBE_STORAGE_MB: Final = 1
 _PROBE_MEMORY_MB: Final = 128
 _REASON_LETTERS_MAX: Final = 500
+_RAN: Final = "it ran to its end"
 
 
 class Wanted(StrEnum):
@@ -114,7 +116,7 @@ def _tried(
     isolation: Isolation, processes: Processes, folder: Path, system_calls: SystemCalls
 ) -> str | None:
     bootstrap = folder / "bootstrap"
-    bootstrap.write_text("#!/bin/sh\nexit 0\n")
+    bootstrap.write_text(f"#!/bin/sh\necho {_RAN}\n")
     bootstrap.chmod(0o555)
     interior = Interior(
         runtime=PROVIDED,
@@ -132,13 +134,18 @@ def _tried(
             system_calls=system_calls,
             variables={},
         )
-        sandbox.control.send(encoded(assignment, interior, sandbox.places))
+        # One that died already says why.
+        with suppress(ConnectionError):
+            sandbox.control.send(encoded(assignment, interior, sandbox.places))
         output, _ = sandbox.process.communicate(timeout=_PROBE_SECONDS_MAX)
-    except (ConnectionError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
         output = b"it didn't answer"
     finally:
         processes.end(sandbox.process)
+        assert sandbox.process.stdout is not None
+        sandbox.process.stdout.close()
         sandbox.close()
-    if sandbox.process.returncode == 0:
+    said = output.decode(errors="replace").strip()
+    if sandbox.process.returncode == 0 and said.endswith(_RAN):
         return None
-    return output.decode(errors="replace").strip()[-_REASON_LETTERS_MAX:] or "it failed silently"
+    return said[-_REASON_LETTERS_MAX:] or "it failed silently"

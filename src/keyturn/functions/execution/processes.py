@@ -28,6 +28,9 @@ from typing import Final
 _PR_SET_CHILD_SUBREAPER: Final = 36
 #: Some may be starting others while they are ended.
 _ROUNDS_MAX: Final = 1000
+# As _state says it: gone, or dead and waiting for the parent to notice.
+_GONE: Final = frozenset({"", "Z", "X"})
+_STOPPED: Final = frozenset({"T", "t"})
 
 Process = subprocess.Popen[bytes]
 
@@ -80,16 +83,19 @@ class Processes:
             self._own.discard(process)
         self._end_strays()
 
-    def freeze(self, process: Process) -> None:
-        """Stop a process with everything that it started, until ``thaw``."""
+    def freeze(self, process: Process) -> list[int]:
+        """Stop a process with everything that it started, until ``thaw``; return all of them."""
+        before: dict[int, str] = {}
         for _ in range(_ROUNDS_MAX):
-            moving = [
-                pid for pid in (process.pid, *descendants_of(process.pid)) if _is_moving(pid)
-            ]
-            if not moving:
-                return
+            states = {pid: _state(pid) for pid in (process.pid, *descendants_of(process.pid))}
+            moving = [pid for pid, state in states.items() if state not in _GONE | _STOPPED]
+            # One may have ended while it was looked at, having started another elsewhere.
+            if not moving and states == before:
+                break
             for pid in moving:
                 _kill(pid, signal.SIGSTOP)
+            before = states
+        return [pid for pid, state in before.items() if state in _STOPPED]
 
     def thaw(self, process: Process) -> None:
         """Let a process that was stopped go on, with everything that it started."""
@@ -124,15 +130,17 @@ def adopt_orphans() -> None:
 def _stop_and_kill_below(root: int) -> None:
     """Kill what a process started. It is stopped, so that it neither starts more nor notices."""
     _kill(root, signal.SIGSTOP)
+    before: dict[int, str] = {}
     for _ in range(_ROUNDS_MAX):
-        any_runs = False
+        states = {}
         # From the top: with the first process of a namespace, the kernel ends all others in it.
         for pid in descendants_of(root):
-            if _runs(pid):
-                any_runs = True
+            states[pid] = _state(pid)
+            if states[pid] not in _GONE:
                 _kill(pid, signal.SIGKILL)
-        if not any_runs:
+        if states == before and _GONE.issuperset(states.values()):
             return
+        before = states
 
 
 def descendants_of(pid: int) -> Iterator[int]:
@@ -153,14 +161,9 @@ def children_of(pid: int) -> Iterator[int]:
                 yield from map(int, (task / "children").read_text().split())
 
 
-def _runs(pid: int) -> bool:
-    """Return whether a process isn't gone, nor dead and waiting for its parent to notice."""
-    return _state(pid) not in ("", "Z", "X")
-
-
-def _is_moving(pid: int) -> bool:
-    """Return whether a process runs and isn't stopped."""
-    return _state(pid) not in ("", "Z", "X", "T", "t")
+def is_stopped(pid: int) -> bool:
+    """Return whether a process is there and stopped, by whomever."""
+    return _state(pid) in _STOPPED
 
 
 def _state(pid: int) -> str:

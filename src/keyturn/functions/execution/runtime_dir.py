@@ -13,7 +13,6 @@ The rules, which every caller may rely on:
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import distribution
-import os
 from pathlib import Path
 import secrets
 import shutil
@@ -23,6 +22,7 @@ from typing import Final
 
 import structlog
 
+from keyturn.functions.execution.folders import link_or_copy
 from keyturn.functions.execution.processes import Processes
 from keyturn.functions.runtimes import CLIENT, OWN_PYTHON, Kind, Runtime
 
@@ -145,14 +145,6 @@ def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         # What is compiled already is for the engine's own Python.
         compiled = shutil.ignore_patterns("__pycache__", "*.so")
-        shutil.copytree(source, target, ignore=compiled, copy_function=_link_or_copy)
+        shutil.copytree(source, target, ignore=compiled, copy_function=link_or_copy)
     elif source.suffix != ".so":
-        _link_or_copy(source, target)
-
-
-def _link_or_copy(source: str | Path, target: str | Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        # On another file system, or somebody else's.
-        shutil.copyfile(source, target)
+        link_or_copy(source, target)

@@ -12,7 +12,6 @@ The rules, which every caller may rely on:
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -89,15 +88,17 @@ class Sandboxes:
         if found is None:
             return self._starter.submit(self.isolation.start, interior).result()
         sandbox, shown = found
-        link_tree(interior.task, shown)
+        try:
+            link_tree(interior.task, shown)
+        except BaseException:
+            self.end(sandbox)
+            raise
         return sandbox
 
     def keep_ready(self, runtime: Runtime) -> None:
         """Have sandboxes of a runtime ready soon, in the background."""
         if runtime.kind is Kind.PYTHON:
-            with suppress(RuntimeError):
-                # Raised when it was closed a moment ago.
-                self._starter.submit(self._make_ready, runtime)
+            self._starter.submit(self._make_ready, runtime)
 
     def answer(self, listener: int, label: str) -> None:
         """Have the system calls answered that a sandbox hands over at this descriptor."""
@@ -113,12 +114,15 @@ class Sandboxes:
         sandbox.close()
 
     def close(self) -> None:
-        """End those that are ready, and make no more. What is in use ends with this process."""
+        """End those that are ready, and make no more. What is in use ends with this process.
+
+        Not before: a step that is cut off must not look as if its function had failed. So the
+        thread that started it lives on.
+        """
         with self._lock:
             self._is_closed = True
             left = [found for each in self._ready.values() for found in each]
             self._ready.clear()
-        self._starter.shutdown(wait=False, cancel_futures=True)
         for sandbox, _ in left:
             self.end(sandbox)
 
