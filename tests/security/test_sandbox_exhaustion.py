@@ -341,3 +341,18 @@ def _end(attacker: Attacker, function: object) -> None:
         lambda: len([pid for pid in before & left if is_running(pid)]) < PROCESSES_MAX // 2,
         "the end of the bomb",
     )
+
+
+def test_a_function_has_one_share_of_time_however_many_sessions_it_begins(
+    sandboxed: Attacker,
+) -> None:
+    # The kernel shares time out among sessions: sched(7), "The autogroup feature".
+    source = """
+before = os.getsid(0)
+child = os.fork()
+if child == 0:
+    os.setsid()
+    os._exit(os.getsid(0) != before)
+found = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+"""
+    assert sandboxed.finds(source) == 0

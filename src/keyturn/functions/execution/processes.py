@@ -130,17 +130,15 @@ def adopt_orphans() -> None:
 def _stop_and_kill_below(root: int) -> None:
     """Kill what a process started. It is stopped, so that it neither starts more nor notices."""
     _kill(root, signal.SIGSTOP)
-    before: dict[int, str] = {}
     for _ in range(_ROUNDS_MAX):
-        states = {}
+        any_runs = False
         # From the top: with the first process of a namespace, the kernel ends all others in it.
         for pid in descendants_of(root):
-            states[pid] = _state(pid)
-            if states[pid] not in _GONE:
+            if _state(pid) not in _GONE:
+                any_runs = True
                 _kill(pid, signal.SIGKILL)
-        if states == before and _GONE.issuperset(states.values()):
+        if not any_runs:
             return
-        before = states
 
 
 def descendants_of(pid: int) -> Iterator[int]:

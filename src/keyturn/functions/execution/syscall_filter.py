@@ -135,6 +135,9 @@ def _rules() -> dict[str, _Block]:
             for name, flags in no_fast_open.items()
         },
         "setsockopt": _setsockopt(),
+        # Said to be done, and not done: the kernel shares time out among sessions (sched(7),
+        # autogroup), so a function has one, however many processes it starts.
+        "setsid": _refuse(0),
         "seccomp": _refused_with(1, _FILTER_FLAG_NEW_LISTENER, errno.EPERM),
         "ioctl": (
             *_argument(1),

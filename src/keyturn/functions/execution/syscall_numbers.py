@@ -38,6 +38,7 @@ _X86_64: Final[Mapping[str, int]] = {
     "shmget": 29,
     "msgget": 68,
     "io_setup": 206,
+    "setsid": 112,
     "memfd_create": 319,
     "socket": 41,
     "connect": 42,
@@ -103,6 +104,7 @@ _X86_64: Final[Mapping[str, int]] = {
 }
 _AARCH64: Final[Mapping[str, int]] = {
     "io_setup": 0,
+    "setsid": 157,
     "msgget": 186,
     "shmget": 194,
     "memfd_create": 279,

@@ -203,6 +203,7 @@ def test_those_that_wait_end_when_all_is_closed_and_no_more_are_made(stand: Stan
 
     stand.sandboxes.close()
     stand.sandboxes.keep_ready(PYTHON)
+    stand.settle()
 
     assert ready.process.poll() is not None
     assert stand.shown() == []
