@@ -83,6 +83,8 @@ def serve(settings: Settings) -> None:
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     check(settings)
+    if settings.sandbox is Wanted.BUBBLEWRAP:
+        _require_sandbox()
     data_dir = DataDir(settings.data_dir)
     data_dir.make()
     with data_dir.lock():
@@ -90,8 +92,6 @@ def serve(settings: Settings) -> None:
         if settings.has_virtual_clock:
             clock_file.make(data_dir.clock)
         _prepare(settings, data_dir)
-        if settings.sandbox is Wanted.BUBBLEWRAP:
-            _require_sandbox()
         listening = listen(settings.host, settings.port)
         endpoint = _endpoint(settings.host, listening)
         data_dir.describe(endpoint=endpoint, account=settings.account)

@@ -25,7 +25,7 @@ from typing import Final
 
 from keyturn.functions.execution import memory
 from keyturn.functions.execution.assignment import Assignment, encoded
-from keyturn.functions.execution.processes import descendants_of, is_stopped
+from keyturn.functions.execution.processes import descendants_of, is_stopped, is_there
 from keyturn.functions.execution.runtime_api import Event, Outcome, RuntimeApi
 from keyturn.functions.execution.sandbox import Interior, Places
 from keyturn.functions.execution.sandboxes import Sandboxes
@@ -102,7 +102,7 @@ class Environment:
         os.set_blocking(self._output, False)
         self._is_taken_up = False
         self._own_processes: tuple[int, ...] = ()
-        self._frozen: list[int] = []
+        self._frozen: set[int] = set()
         self._assign()
 
     @property
@@ -111,12 +111,17 @@ class Environment:
         if self._is_spent or self._process.poll() is not None:
             return False
         # What was killed while all were stopped: its parent, stopped too, can't have noticed.
-        return all(map(is_stopped, self._frozen))
+        return all(map(is_stopped, self._frozen)) and all(map(is_there, self._own_processes))
 
     @property
     def peak_memory_mb(self) -> int | None:
         """The most memory that the process had; None when it is gone."""
         return memory.peak_mb(self._own_processes)
+
+    @property
+    def has_too_much(self) -> bool:
+        """Whether its processes have more memory than they may."""
+        return memory.has_too_much(self._process.pid, self.blueprint.memory_mb)
 
     def freeze(self) -> None:
         """Stop everything in it, until it is thawed."""
@@ -124,7 +129,7 @@ class Environment:
 
     def thaw(self) -> None:
         """Let everything in it go on."""
-        self._frozen = []
+        self._frozen = set()
         self._sandboxes.processes.thaw(self._process)
 
     def await_ready(self, write_line: WriteLine) -> Ending | None:
@@ -184,7 +189,7 @@ class Environment:
             if now >= deadline:
                 return TimedOut(seconds)
             if now >= look_at:
-                if memory.has_too_much(self._process.pid, self.blueprint.memory_mb):
+                if self.has_too_much:
                     return Died(_KILLED)
                 # What looks for long, among many processes, looks seldom: others have a turn.
                 took = time.monotonic() - now

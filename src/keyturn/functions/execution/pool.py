@@ -15,7 +15,8 @@ The rules, which every caller may rely on:
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 import threading
 import time
 from typing import Final
@@ -53,12 +54,21 @@ class Slot:
     used_at: float
     is_warm: bool = False
     is_frozen: bool = False
+    _freezing: threading.Lock = field(default_factory=threading.Lock)
+
+    def freeze_if(self, is_idle: Callable[[], bool]) -> None:
+        """Stop everything in it, if nobody has taken it by then; whoever does waits."""
+        with self._freezing:
+            if is_idle():
+                self.environment.freeze()
+                self.is_frozen = True
 
     def thaw(self) -> None:
         """Have it run."""
-        if self.is_frozen:
-            self.environment.thaw()
-            self.is_frozen = False
+        with self._freezing:
+            if self.is_frozen:
+                self.environment.thaw()
+                self.is_frozen = False
 
     def is_usable(self, now: float) -> bool:
         """Return whether another invocation may have it."""
@@ -132,19 +142,28 @@ class Pool:
         self._api.close()
 
     def _freeze_idle(self) -> None:
-        while True:
-            with self._changed:
-                if self._is_closed:
-                    return
-                if not any(not slot.is_frozen for slot in self._idle):
-                    self._changed.wait()
-                    continue
-                before = time.monotonic() - FROZEN_AFTER_SECONDS
-                for slot in self._idle:
-                    if not slot.is_frozen and slot.used_at <= before:
-                        slot.environment.freeze()
-                        slot.is_frozen = True
+        while not self._is_closed:
+            before = time.monotonic() - FROZEN_AFTER_SECONDS
+            for slot in self._unfrozen():
+                if slot.used_at <= before:
+                    # Not under the pool's lock: among many processes it takes a while.
+                    slot.freeze_if(partial(self._is_idle, slot))
+            # What took too much between its answer and now.
+            self._end_all(lambda slot: slot.is_frozen and slot.environment.has_too_much)
             self._pausing.wait(FROZEN_AFTER_SECONDS / 2)
+
+    def _unfrozen(self) -> list[Slot]:
+        """Wait until there are idle environments that run, or the pool is closed."""
+        with self._changed:
+            while True:
+                found = [slot for slot in self._idle if not slot.is_frozen]
+                if found or self._is_closed:
+                    return found
+                self._changed.wait()
+
+    def _is_idle(self, slot: Slot) -> bool:
+        with self._changed:
+            return slot in self._idle
 
     def _warm(self, key: Key) -> Slot | None:
         """Return an idle environment of the function, if there is one."""

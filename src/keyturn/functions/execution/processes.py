@@ -83,11 +83,17 @@ class Processes:
             self._own.discard(process)
         self._end_strays()
 
-    def freeze(self, process: Process) -> list[int]:
-        """Stop a process with everything that it started, until ``thaw``; return all of them."""
+    def freeze(self, process: Process) -> set[int]:
+        """Stop a process with everything that it started, until ``thaw``.
+
+        Returns:
+            All that were there: one that isn't stopped afterwards was killed, unnoticed.
+        """
+        found: set[int] = set()
         before: dict[int, str] = {}
         for _ in range(_ROUNDS_MAX):
             states = {pid: _state(pid) for pid in (process.pid, *descendants_of(process.pid))}
+            found.update(pid for pid, state in states.items() if state not in _GONE)
             moving = [pid for pid, state in states.items() if state not in _GONE | _STOPPED]
             # One may have ended while it was looked at, having started another elsewhere.
             if not moving and states == before:
@@ -95,7 +101,7 @@ class Processes:
             for pid in moving:
                 _kill(pid, signal.SIGSTOP)
             before = states
-        return [pid for pid, state in before.items() if state in _STOPPED]
+        return found
 
     def thaw(self, process: Process) -> None:
         """Let a process that was stopped go on, with everything that it started."""
@@ -157,6 +163,11 @@ def children_of(pid: int) -> Iterator[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             with suppress(FileNotFoundError, ProcessLookupError):
                 yield from map(int, (task / "children").read_text().split())
+
+
+def is_there(pid: int) -> bool:
+    """Return whether a process isn't gone, nor dead and waiting for its parent to notice."""
+    return _state(pid) not in _GONE
 
 
 def is_stopped(pid: int) -> bool:

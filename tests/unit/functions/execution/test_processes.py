@@ -195,7 +195,8 @@ def test_frozen_ones_end_as_others_do(processes: Processes) -> None:
 
 def test_one_that_was_killed_while_frozen_is_not_stopped_any_more(processes: Processes) -> None:
     process = started(processes, [*PYTHON, CHAIN, "1"])
-    first, second = processes.freeze(process)
+    first, second = process.pid, *descendants_of(process.pid)
+    processes.freeze(process)
 
     os.kill(second, signal.SIGKILL)
 
@@ -207,7 +208,7 @@ def test_one_that_is_gone_is_frozen_without_ado(processes: Processes) -> None:
     process = processes.start([*PYTHON, ""], {})
     process.communicate()
 
-    assert processes.freeze(process) == []
+    assert processes.freeze(process) == set()
 
 
 def test_one_that_always_starts_another_and_ends_is_frozen_all_the_same(
