@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+import json
 import os
 import resource
 import socket
@@ -74,6 +75,8 @@ _log = structlog.get_logger(__name__)
 # Writes wait for each other anyway; these are for reads that aren't quick, and for Invoke.
 _THREADS_PER_PROCESS: Final = 64
 _ENGINE: Final = "engine"
+#: How long it may take to try a sandbox out.
+_SANDBOX_SECONDS_MAX: Final = 60
 
 
 def serve(settings: Settings) -> None:
@@ -113,10 +116,18 @@ def serve(settings: Settings) -> None:
 
 def _require_sandbox() -> None:
     # In a process of its own: what tries it out runs threads, and this one will fork.
-    command = (sys.executable, "-m", "keyturn", "sandbox")
-    tried = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if tried.returncode:
-        raise NoSandboxError(tried.stdout.strip() or tried.stderr.strip())
+    # -P: nothing is imported from the folder that the server happens to be started in.
+    command = (sys.executable, "-P", "-m", "keyturn", "sandbox", "--json")
+    try:
+        # S603: every word is ours.
+        tried = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, check=False, timeout=_SANDBOX_SECONDS_MAX
+        )
+        said = json.loads(tried.stdout)
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        raise NoSandboxError("Functions can't be isolated here: no answer.") from error
+    if not said["isolated"]:
+        raise NoSandboxError(f"Functions can't be isolated here: {said['reason']}")
 
 
 def _prepare(settings: Settings, data_dir: DataDir) -> None:

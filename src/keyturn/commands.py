@@ -35,6 +35,7 @@ from keyturn.secrets import lookup
 from keyturn.secrets.refusals import SecretNotFoundError
 from keyturn.store import function_places
 from keyturn.store.database import Connection, Database
+from keyturn.store.migrate import require_newest
 
 _LAMBDA: Final = "lambda.amazonaws.com"
 
@@ -95,9 +96,11 @@ def rotation_history(
     data_dir = DataDir(path)
     _, first_account = data_dir.description()
     database = Database(data_dir.database)
-    with closing(database), database.read() as connection:
-        secret = _secret(connection, account or first_account, region, secret_id)
-        return history.of_secret(connection, secret, most)
+    with closing(database):
+        require_newest(database)
+        with database.read() as connection:
+            secret = _secret(connection, account or first_account, region, secret_id)
+            return history.of_secret(connection, secret, most)
 
 
 def retry_rotation(path: Path, secret_id: str, *, region: str, account: str | None = None) -> str:
@@ -113,9 +116,7 @@ def retry_rotation(path: Path, secret_id: str, *, region: str, account: str | No
     """
     data_dir = DataDir(path)
     data_dir.require_server()
-    _, first_account = data_dir.description()
-    core = open_core(data_dir)
-    with closing(core.database), core.database.write() as connection:
+    with _opened(path) as (core, first_account), core.database.write() as connection:
         secret = _secret(connection, account or first_account, region, secret_id)
         token = retry(connection, core.keyring, secret, core.secrets_clock.now())
     tapper(data_dir.wake_socket)()
@@ -131,11 +132,8 @@ def create_account(path: Path, account: str) -> None:
         AccountExistsError: there is such an account.
     """
     check_account(account)
-    data_dir = DataDir(path)
-    data_dir.description()
-    core = open_core(data_dir)
-    bootstrap.add_account(core.database, core.keyring, core.clock, account)
-    core.database.close()
+    with _opened(path) as (core, _):
+        bootstrap.add_account(core.database, core.keyring, core.clock, account)
 
 
 def administrator_environment(path: Path, account: str | None = None) -> dict[str, str]:
@@ -149,11 +147,10 @@ def administrator_environment(path: Path, account: str | None = None) -> dict[st
     """
     data_dir = DataDir(path)
     endpoint, first_account = data_dir.description()
-    core = open_core(data_dir)
-    pair = bootstrap.administrator_credentials(
-        core.database, core.keyring, account or first_account
-    )
-    core.database.close()
+    with _opened(path) as (core, _):
+        pair = bootstrap.administrator_credentials(
+            core.database, core.keyring, account or first_account
+        )
     if pair is None:
         raise DataDirError(
             "The account has no administrator whose access key works. Use another user's key, or "
@@ -216,10 +213,9 @@ def _opened(path: Path) -> Iterator[tuple[Core, str]]:
     data_dir = DataDir(path)
     _, first_account = data_dir.description()
     core = open_core(data_dir)
-    try:
+    with closing(core.database):
+        require_newest(core.database)
         yield core, first_account
-    finally:
-        core.database.close()
 
 
 def _placed(core: Core, reference: FunctionRef, place: Place | None, role: str | None) -> Function:

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 import re
 import shutil
-from typing import TYPE_CHECKING, Final
+import subprocess
+import sys
+from typing import Final
 
 import pytest
 
@@ -16,9 +18,6 @@ from support.function_bench import zipped
 from support.interpreters import all_runtimes
 from support.keyturn_server import KeyturnServer
 from support.polling import wait_until
-
-if TYPE_CHECKING:
-    import subprocess
 
 pytestmark = pytest.mark.server
 
@@ -217,3 +216,29 @@ def answer_of(variables: dict[str, str], runtime: str) -> object:
         Timeout=30,
     )
     return json.load(functions.invoke(FunctionName="version")["Payload"])
+
+
+def test_nothing_in_the_folder_that_a_server_is_started_in_speaks_for_a_sandbox(
+    tmp_path: Path, without: Mapping[str, str]
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    # Python's own module, if it were looked for here first.
+    (here / "secrets.py").write_text("raise SystemExit(0)")
+
+    refused = subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "keyturn", "serve", "--port", "0"),
+            *("--sandbox", "bubblewrap", "--data-dir", str(tmp_path / "data")),
+        ],
+        cwd=here,
+        env={**without, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert refused.returncode == 1
+    assert MISSING in refused.stderr
+    assert not (tmp_path / "data").exists()

@@ -11,8 +11,8 @@ from keyturn.cli.options import JsonOption
 def sandbox(*, as_json: JsonOption = False) -> None:
     """Try what keeps functions from the rest of this machine, and say whether it works.
 
-    The exit code is 1 when it doesn't: functions then run as this user, unconfined. What is kept
-    from a function, and what isn't, is in docs/operate/sandbox.md.
+    The exit code is 1 when it doesn't: a server then runs functions unconfined, or
+    with --sandbox bubblewrap doesn't start. See docs/operate/sandbox.md.
     """
     weakness = commands.sandbox_weakness()
     if as_json:

@@ -1,4 +1,6 @@
-"""How many invocations a function may have at once, out of what its account may.
+"""How many invocations a function may have at once, out of what the server may.
+
+AWS counts them by account and region; here all share one engine's environments.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 """
@@ -22,7 +24,7 @@ def reserve(connection: Connection, function: Function, reserved: int) -> None:
     Raises:
         ParameterError: too little would be left for the others.
     """
-    others = rows.reserved_in(connection, function.account, function.region)
+    others = rows.reserved(connection)
     others.pop(function.id, None)
     left = CONCURRENT_EXECUTIONS_MAX - sum(others.values()) - reserved
     if reserved > 0 and left < UNRESERVED_CONCURRENCY_MIN:
@@ -34,6 +36,6 @@ def reserve(connection: Connection, function: Function, reserved: int) -> None:
     rows.save(connection, function.id, reserved_concurrency=reserved)
 
 
-def unreserved(connection: Connection, account: str, region: str) -> int:
+def unreserved(connection: Connection) -> int:
     """Return what functions without a reservation may have together."""
-    return CONCURRENT_EXECUTIONS_MAX - sum(rows.reserved_in(connection, account, region).values())
+    return CONCURRENT_EXECUTIONS_MAX - sum(rows.reserved(connection).values())

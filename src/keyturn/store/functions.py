@@ -207,8 +207,13 @@ def delete_function(connection: Connection, function: Function) -> None:
         _SELECT_VERSION.where(versions.c.function_id == function.id)
     ).all()
     connection.execute(delete(functions).where(functions.c.id == function.id))
-    for each in (function, *(_function(row) for row in published)):
-        forget_unused_code_of(connection, each)
+    hashes = {
+        sha256
+        for each in (function, *(_function(row) for row in published))
+        for sha256 in (each.code_sha256, *(layer.sha256 for layer in each.layers))
+    }
+    for sha256 in hashes:
+        forget_unused_code(connection, sha256)
 
 
 def delete_version(connection: Connection, function: Function) -> None:
@@ -270,12 +275,10 @@ def code_bytes_in(connection: Connection, account: str, region: str) -> int:
     return sum(int(connection.execute(query).scalar() or 0) for query in (latest, published))
 
 
-def reserved_in(connection: Connection, account: str, region: str) -> dict[int, int]:
-    """Return the concurrency that an account's functions have reserved, by their ids."""
+def reserved(connection: Connection) -> dict[int, int]:
+    """Return the concurrency that functions have reserved, of whatever account, by their ids."""
     rows = connection.execute(
         select(functions.c.id, functions.c.reserved_concurrency).where(
-            functions.c.account == account,
-            functions.c.region == region,
             functions.c.reserved_concurrency.is_not(None),
         )
     )

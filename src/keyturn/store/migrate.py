@@ -21,6 +21,10 @@ class NewerSchemaError(ServiceError):
     """The store was written by a newer Keyturn than this one."""
 
 
+class OlderSchemaError(ServiceError):
+    """The store was written by an older Keyturn, and no server of this version has run on it."""
+
+
 def migrate(database: Database) -> None:
     """Apply every change that the store doesn't have yet, in one transaction.
 
@@ -31,13 +35,35 @@ def migrate(database: Database) -> None:
         found = _revision(connection)
     if found == NEWEST:
         return
-    if found is not None and found > NEWEST:
+    if found is not None:
+        _refuse_newer(found)
+    with database.write() as connection:
+        _upgrade(connection)
+
+
+def require_newest(database: Database) -> None:
+    """Return if a store has exactly the changes that this version knows.
+
+    Raises:
+        NewerSchemaError: it has others.
+        OlderSchemaError: it lacks some.
+    """
+    with database.read() as connection:
+        found = _revision(connection)
+    if found is None or found < NEWEST:
+        raise OlderSchemaError(
+            f"The store has the schema {found or 0}, this version needs {NEWEST}. Start a server "
+            "of this version on it once: keyturn serve"
+        )
+    _refuse_newer(found)
+
+
+def _refuse_newer(found: str) -> None:
+    if found > NEWEST:
         raise NewerSchemaError(
             f"The store has the schema {found}, this version knows up to {NEWEST}. Start the "
             "newer version of Keyturn that wrote it."
         )
-    with database.write() as connection:
-        _upgrade(connection)
 
 
 def _revision(connection: Connection) -> str | None:

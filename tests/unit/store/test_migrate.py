@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from keyturn.store import migrate, secrets
 from keyturn.store.database import Database
-from keyturn.store.migrate import NewerSchemaError
+from keyturn.store.migrate import NewerSchemaError, OlderSchemaError
 from keyturn.store.tables import metadata
 
 
@@ -82,3 +82,25 @@ def test_secrets_of_the_first_schema_keep_their_last_access_and_are_counted(
     assert read.last_accessed_at == datetime(1970, 1, 2, tzinfo=UTC)
     assert unread is not None
     assert unread.last_accessed_at is None
+
+
+@pytest.mark.parametrize(
+    ("revision", "error"), [("0003", OlderSchemaError), ("9999", NewerSchemaError)]
+)
+def test_a_store_of_another_schema_is_refused_where_none_is_changed(
+    tmp_path: Path, revision: str, error: type[Exception]
+) -> None:
+    database = Database(tmp_path / "keyturn.db")
+    migrate.migrate(database)
+    migrate.require_newest(database)
+    with database.write() as connection:
+        changed = text("UPDATE alembic_version SET version_num = :revision")
+        connection.execute(changed, {"revision": revision})
+
+    with pytest.raises(error, match=revision):
+        migrate.require_newest(database)
+
+
+def test_a_store_that_was_never_migrated_is_refused_where_none_is_changed(tmp_path: Path) -> None:
+    with pytest.raises(OlderSchemaError, match="keyturn serve"):
+        migrate.require_newest(Database(tmp_path / "keyturn.db"))

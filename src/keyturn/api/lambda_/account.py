@@ -71,7 +71,7 @@ class Account:
             used = rows.code_bytes_in(connection, account, region)
             used += layers.code_bytes_in(connection, account, region)
             functions = rows.count_in(connection, account, region)
-            unreserved = concurrency.unreserved(connection, account, region)
+            unreserved = concurrency.unreserved(connection)
         return {
             "AccountLimit": {
                 "TotalCodeSize": TOTAL_CODE_BYTES_MAX,

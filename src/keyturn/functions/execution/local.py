@@ -102,15 +102,15 @@ class LocalInvoker:
         invocation = None
         while invocation is None:
             environment = self._means.pool.environment(
-                key, lambda: self._blueprint(function), lambda: self._reservations(function)
+                key, lambda: self._blueprint(function), self._reservations
             )
             with environment as slot:
                 invocation = self._run(function, slot, payload)
         return invocation
 
-    def _reservations(self, function: Function) -> Mapping[int, int]:
+    def _reservations(self) -> Mapping[int, int]:
         with self._database.read() as connection:
-            return rows.reserved_in(connection, function.account, function.region)
+            return rows.reserved(connection)
 
     def _run(self, function: Function, slot: Slot, payload: bytes) -> Invocation | None:
         """Return how it went; None for a warm process that was gone before it got the event."""
