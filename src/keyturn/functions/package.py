@@ -36,6 +36,8 @@ DIRECTORY_BYTES_MAX: Final = 16 * 1024 * 1024
 #: NAME_MAX and, with room for the folder before it, PATH_MAX of Linux.
 NAME_BYTES_MAX: Final = 255
 PATH_BYTES_MAX: Final = 3_072
+#: Folders below each other, the file's own name with them.
+DEPTH_MAX: Final = 64
 
 _CHUNK_BYTES: Final = 1 << 20
 _COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -158,6 +160,8 @@ def _check_name(name: str) -> None:
     longest = max(len(part.encode()) for part in path.parts)
     if longest > NAME_BYTES_MAX or len(name.encode()) > PATH_BYTES_MAX:
         raise UnzipError("a file's name is too long")
+    if len(path.parts) > DEPTH_MAX:
+        raise UnzipError(f"a file lies below more than {DEPTH_MAX} folders")
 
 
 def _check_kind(entry: zipfile.ZipInfo) -> None:

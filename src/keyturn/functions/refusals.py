@@ -132,6 +132,15 @@ class ParameterError(InvalidInputError):
     """A member has a value that can't be used; the message is what AWS says, or as it would."""
 
 
+class OtherRegionError(NotFoundError):
+    """The function is named by an ARN of another region than the one that is called."""
+
+    def __init__(self, region: str, called_region: str) -> None:
+        super().__init__(region, called_region)
+        self.region = region
+        self.called_region = called_region
+
+
 class UnknownRuntimeError(InvalidInputError):
     """No functions run on that runtime here.
 

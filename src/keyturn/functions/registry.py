@@ -88,8 +88,11 @@ def version_of(connection: Connection, function: Function, version: str) -> Func
     """Return a version of a function by ``$LATEST`` or its number; None when there is none."""
     if version == LATEST:
         return function
-    # A number that is longer than any that is given isn't one that the store can look for.
+    # A number that is longer than any that is given isn't one that the store can look for. Nor is
+    # one that is written in another way: policies and aliases know a version by its text.
     if not version.isdecimal() or len(version) > VERSION_DIGITS_MAX:
+        return None
+    if version != str(int(version)):
         return None
     return rows.find_version(connection, function.arn, int(version))
 

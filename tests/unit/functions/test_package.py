@@ -239,3 +239,14 @@ def test_a_hash_is_written_as_aws_writes_it() -> None:
     assert package.base64_of(package.sha256_of(b"")) == (
         "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
     )
+
+
+def test_folders_below_each_other_have_a_limit(tmp_path: Path) -> None:
+    deepest = "/".join(["a"] * package.DEPTH_MAX)
+
+    package.check(made((deepest, "x")))
+    package.unpack(made((deepest, "x")), tmp_path / "code")
+
+    assert (tmp_path / "code" / deepest).read_text() == "x"
+    with pytest.raises(UnzipError, match="folders"):
+        package.check(made((f"a/{deepest}", "x")))

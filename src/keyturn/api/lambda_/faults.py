@@ -88,6 +88,9 @@ def fault_of(error: ServiceError) -> Fault | None:
 
 def _existing_or_not(error: ServiceError) -> Fault | None:
     match error:
+        case refusals.OtherRegionError(region=region, called_region=called):
+            text = f"Functions from '{region}' are not reachable in this region ('{called}')"
+            return Fault(_NOT_FOUND, text, 404)
         case (
             refusals.FunctionNotFoundError()
             | refusals.AliasNotFoundError()

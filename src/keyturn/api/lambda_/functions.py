@@ -15,7 +15,7 @@ from keyturn.api.operation import Output, Resource
 from keyturn.api.permission import require
 from keyturn.functions import layers, registry, versions
 from keyturn.functions.names import FunctionRef, read_reference
-from keyturn.functions.refusals import RoleNotAssumableError
+from keyturn.functions.refusals import OtherRegionError, RoleNotAssumableError
 from keyturn.functions.runtimes import Runtimes
 from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
@@ -182,10 +182,19 @@ def page_length(call: AuthenticatedCall, most: int) -> int:
 
 
 def reference_of(call: AuthenticatedCall) -> FunctionRef:
-    """Return the function that the call names."""
-    return read_reference(
+    """Return the function that the call names.
+
+    Raises:
+        ParameterError: it names none.
+        OtherRegionError: it names one of another region than it is sent to.
+    """
+    reference = read_reference(
         call.params["FunctionName"],
         region=call.region,
         account=call.account,
         qualifier=call.params.get("Qualifier"),
     )
+    # Or a policy that denies by aws:RequestedRegion would decide on the wrong one.
+    if reference.region != call.region:
+        raise OtherRegionError(reference.region, call.region)
+    return reference

@@ -97,7 +97,8 @@ def _refuse_unserved(call: AuthorisedCall) -> None:
 
 def _check_json(payload: bytes) -> None:
     try:
+        payload.decode()
         msgspec.json.decode(payload, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         # Not chained: the error could quote the event.
         raise PayloadNotJsonError from None

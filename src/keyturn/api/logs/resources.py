@@ -149,6 +149,9 @@ def _parsed(text: str, refusal: str) -> Arn:
     arn = Arn.parse(text)
     if arn is None or arn.service != "logs" or not arn.resource.startswith(_GROUP):
         raise ParameterError(refusal)
+    # Policies decide on the ARN as it is written here.
+    if arn.partition != partition_of(arn.region):
+        raise ParameterError(refusal)
     return replace(arn, resource=arn.resource.removesuffix(":*"))
 
 

@@ -62,7 +62,8 @@ class CodeCache:
             task = self._unpacked(function, function.code_sha256)
             layers = [self._unpacked(function, layer.sha256) for layer in function.layers]
             return Code(task=task, layers=self._together(layers))
-        except (UnzipError, PackageTooLargeError) as error:
+        # A RecursionError: it was taken before there was a limit of folders below each other.
+        except (UnzipError, PackageTooLargeError, RecursionError) as error:
             raise FunctionUnavailableError(f"{_UNREADABLE}.") from error
         except OSError as error:
             raise FunctionUnavailableError(

@@ -137,6 +137,40 @@ def test_a_qualifier_that_does_not_exist_can_not_be_invoked(bench: LambdaBench) 
         )
 
 
+@pytest.mark.parametrize("qualifier", ["01", "001"])
+def test_a_number_in_another_writing_is_no_version(bench: LambdaBench, qualifier: str) -> None:
+    # A policy that denies the version by its number would let it pass.
+    name = bench.function()
+    bench.do("PublishVersion", FunctionName=name)
+    alias = {"FunctionName": name, "Name": "live"}
+    calls: dict[str, dict[str, object]] = {
+        "Invoke": {"FunctionName": name, "Qualifier": qualifier},
+        "GetFunction": {"FunctionName": name, "Qualifier": qualifier},
+        "CreateAlias": {**alias, "FunctionVersion": qualifier},
+        "AddPermission": {
+            **{"FunctionName": name, "Qualifier": qualifier, "StatementId": "s"},
+            **{"Action": "lambda:InvokeFunction", "Principal": "123456789012"},
+        },
+    }
+
+    refused = {operation: bench.refused(operation, **call) for operation, call in calls.items()}
+    bench.do("DeleteFunction", FunctionName=name, Qualifier=qualifier)
+
+    assert {code for code, _, _ in refused.values()} == {"ResourceNotFoundException"}
+    assert bench.do("Invoke", FunctionName=name, Qualifier="1")
+
+
+def test_a_function_of_another_region_is_not_reached(bench: LambdaBench) -> None:
+    arn = ARN.replace("us-east-1", "eu-west-1")
+
+    for operation in ("Invoke", "GetFunction", "DeleteFunction", "GetPolicy"):
+        assert bench.refused(operation, FunctionName=arn) == (
+            "ResourceNotFoundException",
+            404,
+            "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
+        )
+
+
 def test_a_function_that_does_not_exist_is_named_with_its_version(bench: LambdaBench) -> None:
     assert bench.refused("Invoke", FunctionName="absent") == (
         "ResourceNotFoundException",
@@ -145,8 +179,11 @@ def test_a_function_that_does_not_exist_is_named_with_its_version(bench: LambdaB
     )
 
 
-def test_a_payload_that_is_no_json_is_refused_and_not_quoted(bench: LambdaBench) -> None:
-    code, status, text = bench.refused("Invoke", FunctionName="rotate", Payload=b"a-marked-value")
+@pytest.mark.parametrize("payload", [b"a-marked-value", b"[" * 5_000, b'"\xff\xfe"'])
+def test_a_payload_that_is_no_json_is_refused_and_not_quoted(
+    bench: LambdaBench, payload: bytes
+) -> None:
+    code, status, text = bench.refused("Invoke", FunctionName="rotate", Payload=payload)
 
     assert (code, status) == ("InvalidRequestContentException", 400)
     assert "a-marked-value" not in text

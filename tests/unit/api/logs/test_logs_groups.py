@@ -252,6 +252,18 @@ def test_the_arn_of_another_region_names_no_group_here(bench: LogsBench) -> None
     assert bench.refused("FilterLogEvents", logGroupIdentifier=elsewhere) == NO_GROUP
 
 
+@pytest.mark.parametrize("partition", ["x", "aws-cn"])
+def test_an_arn_of_another_partition_is_none(bench: LogsBench, partition: str) -> None:
+    # A policy that denies the group by its ARN would let it pass.
+    bench.do("CreateLogGroup", logGroupName=GROUP)
+    arn = GROUP_ARN.replace("arn:aws:", f"arn:{partition}:")
+
+    read = bench.refused("FilterLogEvents", logGroupIdentifier=arn)
+    tagged = bench.refused("TagResource", resourceArn=arn, tags={"a": "b"})
+
+    assert {read[0], tagged[0]} == {INVALID}
+
+
 def test_the_arn_of_another_account_is_not_allowed(bench: LogsBench) -> None:
     bench.do("CreateLogGroup", logGroupName=GROUP)
     elsewhere = GROUP_ARN.replace(ACCOUNT, "210987654321")
