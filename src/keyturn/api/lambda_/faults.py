@@ -83,14 +83,21 @@ def fault_of(error: ServiceError) -> Fault | None:
     if plain is not None:
         code, status, text = plain
         return Fault(code, text, status)
-    return _existing_or_not(error) or _unusable(error) or _over_limit(error)
+    return _elsewhere(error) or _existing_or_not(error) or _unusable(error) or _over_limit(error)
+
+
+def _elsewhere(error: ServiceError) -> Fault | None:
+    if not isinstance(error, refusals.OtherRegionError):
+        return None
+    text = (
+        f"Functions from '{error.region}' are not reachable in this region "
+        f"('{error.called_region}')"
+    )
+    return Fault(_NOT_FOUND, text, 404)
 
 
 def _existing_or_not(error: ServiceError) -> Fault | None:
     match error:
-        case refusals.OtherRegionError(region=region, called_region=called):
-            text = f"Functions from '{region}' are not reachable in this region ('{called}')"
-            return Fault(_NOT_FOUND, text, 404)
         case (
             refusals.FunctionNotFoundError()
             | refusals.AliasNotFoundError()

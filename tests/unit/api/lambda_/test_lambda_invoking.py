@@ -148,8 +148,11 @@ def test_a_number_in_another_writing_is_no_version(bench: LambdaBench, qualifier
         "GetFunction": {"FunctionName": name, "Qualifier": qualifier},
         "CreateAlias": {**alias, "FunctionVersion": qualifier},
         "AddPermission": {
-            **{"FunctionName": name, "Qualifier": qualifier, "StatementId": "s"},
-            **{"Action": "lambda:InvokeFunction", "Principal": "123456789012"},
+            "FunctionName": name,
+            "Qualifier": qualifier,
+            "StatementId": "s",
+            "Action": "lambda:InvokeFunction",
+            "Principal": "123456789012",
         },
     }
 
