@@ -72,7 +72,7 @@ from keyturn.store.migrate import migrate
 
 _log = structlog.get_logger(__name__)
 
-# Writes wait for each other anyway; these are for reads that aren't quick, and for Invoke.
+# Writes wait for each other anyway; these are for reads that aren't quick. As many for Invoke.
 _THREADS_PER_PROCESS: Final = 64
 _ENGINE: Final = "engine"
 #: How long it may take to try a sandbox out.
@@ -167,7 +167,9 @@ def _run_api(
         rate_limit,
     )
     threads = ThreadPoolExecutor(_THREADS_PER_PROCESS, thread_name_prefix="request")
-    serve_requests(Application(dispatcher, _links(core, data_dir), threads), listening)
+    waiting = ThreadPoolExecutor(_THREADS_PER_PROCESS, thread_name_prefix="invoke")
+    application = Application(dispatcher, _links(core, data_dir), threads, waiting)
+    serve_requests(application, listening)
 
 
 def _links(core: Core, data_dir: DataDir) -> CodeLinks:

@@ -51,6 +51,7 @@ class Operation:
         resource: finds what the decision is about. It may raise a ``ServiceError``.
         handler: does it, for a caller who may. It raises a ``ServiceError`` to refuse.
         is_quick: a read short enough to run on the event loop, without a thread.
+        waits_for_function: it takes as long as somebody's function does.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Operation:
     resource: ResourceOf
     handler: Handler
     is_quick: bool = False
+    waits_for_function: bool = False
 
     def __post_init__(self) -> None:
         if ":" not in self.action:

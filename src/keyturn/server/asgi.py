@@ -38,12 +38,23 @@ class BodyTooLargeError(Exception):
 
 
 class Application:
-    """Answers HTTP requests with a dispatcher, and those for a link to code with ``links``."""
+    """Answers HTTP requests with a dispatcher, and those for a link to code with ``links``.
 
-    def __init__(self, dispatcher: Dispatcher, links: CodeLinks, threads: Executor) -> None:
+    What waits for a function has threads of its own: other requests, those of the functions among
+    them, find a free one however many wait.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        links: CodeLinks,
+        threads: Executor,
+        threads_for_functions: Executor,
+    ) -> None:
         self._dispatcher = dispatcher
         self._links = links
         self._threads = threads
+        self._threads_for_functions = threads_for_functions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request."""
@@ -70,8 +81,10 @@ class Application:
             return routed
         if routed.operation.is_quick:
             return self._dispatcher.answer(routed)
+        waits = routed.operation.waits_for_function
+        threads = self._threads_for_functions if waits else self._threads
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._dispatcher.answer, routed)
+        return await loop.run_in_executor(threads, self._dispatcher.answer, routed)
 
 
 async def _read(scope: Scope, receive: Receive) -> HttpRequest:

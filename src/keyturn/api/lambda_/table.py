@@ -101,7 +101,9 @@ def _on_functions(parts: _Parts) -> tuple[Operation, ...]:
         _on("GetFunctionConfiguration", qualified, functions.get_function_configuration),
         _on("GetPolicy", qualified, permissions.get_policy),
         # AWS: the operation Invoke is allowed by the action InvokeFunction.
-        Operation("Invoke", permission.INVOKE, qualified, parts.invoking.invoke),
+        Operation(
+            "Invoke", permission.INVOKE, qualified, parts.invoking.invoke, waits_for_function=True
+        ),
         _on("ListFunctions", anything, functions.list_functions),
         _on("RemovePermission", qualified, permissions.remove_permission),
         _on("UpdateFunctionCode", function, functions.update_function_code),
