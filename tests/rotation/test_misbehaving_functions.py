@@ -364,10 +364,16 @@ for _ in range(10_000):
     assert bench.end_of(token)["State"] == "succeeded"
     requests = {each["Step"]: each["RequestId"] for each in bench.rotation(token)["Steps"]}
     name = bench.api.secrets.describe_secret(SecretId="a")["RotationLambdaARN"].rpartition(":")[2]
-    pages = bench.api.logs.get_paginator("filter_log_events").paginate(
-        logGroupName=f"/aws/lambda/{name}"
-    )
-    told = [event["message"] for page in pages for event in page["events"]]
+
+    def logged() -> list[str]:
+        pages = bench.api.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{name}"
+        )
+        return [event["message"] for page in pages for event in page["events"]]
+
+    # What is searched for secret values first is stored a moment later.
+    wait_until(lambda: CUT in logged(), what="the end of the flood in the log")
+    told = logged()
     assert told.count(CUT) == 1
     assert any(requests[FINISH] in message for message in told)
     assert sum(map(len, told)) < 2 << 20

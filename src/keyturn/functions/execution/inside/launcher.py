@@ -210,9 +210,10 @@ def _run_program(candidates: list[str], arguments: list[str]) -> NoReturn:
         # AWS's words, these and the others.
         reason = f"Couldn't find valid bootstrap(s): [{' '.join(candidates)}]"
     else:
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):
-            # Python ignores them, and a program would inherit that.
-            signal.signal(number, signal.SIG_DFL)
+        for number in signal.valid_signals():
+            # By Python, or by whoever started the server; a program would inherit that.
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         try:
             os.execve(program, [program, *arguments], os.environ)
         except OSError as error:
