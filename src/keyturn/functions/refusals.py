@@ -133,10 +133,11 @@ class ParameterError(InvalidInputError):
 
 
 class OtherRegionError(NotFoundError):
-    """The function is named by an ARN of another region than the one that is called."""
+    """``kind``, such as Functions, are named by an ARN of another region than is called."""
 
-    def __init__(self, region: str, called_region: str) -> None:
-        super().__init__(region, called_region)
+    def __init__(self, kind: str, region: str, called_region: str) -> None:
+        super().__init__(kind, region, called_region)
+        self.kind = kind
         self.region = region
         self.called_region = called_region
 

@@ -102,7 +102,8 @@ def test_a_function_s_layers_and_log_group_come_with_it(bench: LambdaBench) -> N
 
 
 @pytest.mark.parametrize(
-    "qualifier", [":7", ":absent", ":9999999999999999999999", ":\N{SUPERSCRIPT TWO}"]
+    "qualifier",
+    [":7", ":01", ":absent", ":9999999999999999999999", ":\N{SUPERSCRIPT TWO}"],
 )
 def test_what_does_not_exist_is_not_found(bench: LambdaBench, name: str, qualifier: str) -> None:
     with pytest.raises(FunctionNotFoundError):

@@ -7,7 +7,7 @@ GetFunctionConcurrency, DeleteFunctionConcurrency, GetAccountSettings.
 from typing import Final
 
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
-from keyturn.api.lambda_.functions import reference_of
+from keyturn.api.lambda_.functions import reference_of, refuse_other_region
 from keyturn.api.operation import Output
 from keyturn.functions import concurrency, registry, tagging
 from keyturn.functions.names import FunctionRef, read_arn
@@ -89,6 +89,7 @@ def tagged_reference(call: AuthenticatedCall) -> FunctionRef:
 
     Raises:
         ParameterError: it names something else, or a version or alias of one.
+        OtherRegionError: it names one of another region than the call is sent to.
     """
     reference = read_arn(call.params["Resource"])
     if reference is None:
@@ -98,6 +99,7 @@ def tagged_reference(call: AuthenticatedCall) -> FunctionRef:
             "Tags on function aliases and versions are not supported. Please specify a function "
             "ARN."
         )
+    refuse_other_region(call, reference.region, "Functions")
     return reference
 
 

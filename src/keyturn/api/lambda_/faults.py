@@ -90,7 +90,7 @@ def _elsewhere(error: ServiceError) -> Fault | None:
     if not isinstance(error, refusals.OtherRegionError):
         return None
     text = (
-        f"Functions from '{error.region}' are not reachable in this region "
+        f"{error.kind} from '{error.region}' are not reachable in this region "
         f"('{error.called_region}')"
     )
     return Fault(_NOT_FOUND, text, 404)

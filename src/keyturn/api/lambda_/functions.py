@@ -194,7 +194,16 @@ def reference_of(call: AuthenticatedCall) -> FunctionRef:
         account=call.account,
         qualifier=call.params.get("Qualifier"),
     )
-    # Or a policy that denies by aws:RequestedRegion would decide on the wrong one.
-    if reference.region != call.region:
-        raise OtherRegionError(reference.region, call.region)
+    refuse_other_region(call, reference.region, "Functions")
     return reference
+
+
+def refuse_other_region(call: AuthenticatedCall, region: str, kind: str) -> None:
+    """Refuse an ARN of another region than the call is sent to.
+
+    Raises:
+        OtherRegionError: it is one.
+    """
+    # Or a policy that denies by aws:RequestedRegion would decide on the wrong one.
+    if region != call.region:
+        raise OtherRegionError(kind, region, call.region)

@@ -10,7 +10,7 @@ from typing import Final
 
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
 from keyturn.api.lambda_.code_links import CodeLinks
-from keyturn.api.lambda_.functions import page_length
+from keyturn.api.lambda_.functions import page_length, refuse_other_region
 from keyturn.api.lambda_.shapes import layer_version, layer_version_item
 from keyturn.api.operation import Output
 from keyturn.functions import layers
@@ -122,25 +122,41 @@ class Layers:
 
 
 def layer_of(call: AuthenticatedCall) -> LayerRef:
-    """Return the layer that the call names."""
-    return layers.read_reference(
-        call.params["LayerName"], region=call.region, account=call.account
-    )
+    """Return the layer that the call names.
+
+    Raises:
+        ParameterError: it names none.
+        OtherRegionError: it names one of another region than it is sent to.
+    """
+    return _reference(call, call.params["LayerName"])
 
 
 def version_of(call: AuthenticatedCall) -> LayerRef:
-    """Return the version of a layer that the call names."""
-    return layers.read_reference(
-        call.params["LayerName"],
-        region=call.region,
-        account=call.account,
-        version=call.params["VersionNumber"],
-    )
+    """Return the version of a layer that the call names.
+
+    Raises:
+        ParameterError: it names none.
+        OtherRegionError: it names one of another region than it is sent to.
+    """
+    return _reference(call, call.params["LayerName"], call.params["VersionNumber"])
 
 
 def arn_of(call: AuthenticatedCall) -> LayerRef:
-    """Return the version of a layer whose ARN the call has."""
-    return layers.read_reference(call.params["Arn"], region=call.region, account=call.account)
+    """Return the version of a layer whose ARN the call has.
+
+    Raises:
+        ParameterError: it is no layer's.
+        OtherRegionError: it is of another region than the call is sent to.
+    """
+    return _reference(call, call.params["Arn"])
+
+
+def _reference(call: AuthenticatedCall, text: str, version: int | None = None) -> LayerRef:
+    reference = layers.read_reference(
+        text, region=call.region, account=call.account, version=version
+    )
+    refuse_other_region(call, reference.region, "Layers")
+    return reference
 
 
 def _filter_of(call: AuthorisedCall) -> Callable[[LayerVersion], bool]:

@@ -108,6 +108,26 @@ def test_only_functions_themselves_have_tags(bench: LambdaBench, arn: str) -> No
     assert of_absent[2] == f"Function not found: {FUNCTION}:absent"
 
 
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("ListTags", {}),
+        ("TagResource", {"Tags": {"k": "v"}}),
+        ("UntagResource", {"TagKeys": ["k"]}),
+    ],
+)
+def test_tags_of_another_region_are_not_reached(
+    bench: LambdaBench, arn: str, operation: str, params: dict[str, object]
+) -> None:
+    elsewhere = arn.replace("us-east-1", "eu-west-1")
+
+    assert bench.refused(operation, Resource=elsewhere, **params) == (
+        "ResourceNotFoundException",
+        404,
+        "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
+    )
+
+
 def test_whoever_may_tag_one_function_may_not_tag_another(bench: LambdaBench, arn: str) -> None:
     tagger = bench.somebody(policy("lambda:TagResource", resource=arn))
     other = f"{FUNCTION}:{bench.function()}"

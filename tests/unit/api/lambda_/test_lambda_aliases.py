@@ -141,7 +141,15 @@ def test_an_alias_that_does_not_exist_is_not_found(
 
 
 @pytest.mark.parametrize(
-    ("version", "config"), [("7", weights()), ("1", weights(v7=0.5)), ("9" * 20, weights())]
+    ("version", "config"),
+    [
+        ("7", weights()),
+        ("1", weights(v7=0.5)),
+        ("9" * 20, weights()),
+        ("01", weights()),
+        ("1", weights(v02=0.5)),
+        ("1", weights(v01=0.5)),
+    ],
 )
 def test_a_version_that_does_not_exist_has_no_alias(
     bench: LambdaBench, name: str, version: str, config: dict[str, Any]

@@ -18,6 +18,7 @@ from support.lambda_bench import LAYER_CODE, LambdaBench
 
 PARAMETER = "InvalidParameterValueException"
 LAYER = "arn:aws:lambda:us-east-1:123456789012:layer"
+ELSEWHERE = "arn:aws:lambda:eu-west-1:123456789012:layer:l"
 NOT_FOUND = ("ResourceNotFoundException", 404, "The resource you requested does not exist.")
 
 
@@ -253,6 +254,27 @@ def test_a_layer_that_is_not_here_is_refused(bench: LambdaBench, arn: str, text:
     assert code == PARAMETER
     assert text in said
     assert bench.do("ListFunctions")["Functions"] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("GetLayerVersion", {"LayerName": ELSEWHERE, "VersionNumber": 1}),
+        ("DeleteLayerVersion", {"LayerName": ELSEWHERE, "VersionNumber": 1}),
+        ("GetLayerVersionPolicy", {"LayerName": ELSEWHERE, "VersionNumber": 1}),
+        ("GetLayerVersionByArn", {"Arn": f"{ELSEWHERE}:1"}),
+        ("ListLayerVersions", {"LayerName": ELSEWHERE}),
+        ("PublishLayerVersion", {"LayerName": ELSEWHERE, "Content": {"ZipFile": LAYER_CODE}}),
+    ],
+)
+def test_a_layer_of_another_region_is_not_reached(
+    bench: LambdaBench, operation: str, params: dict[str, object]
+) -> None:
+    assert bench.refused(operation, **params) == (
+        "ResourceNotFoundException",
+        404,
+        "Layers from 'eu-west-1' are not reachable in this region ('us-east-1')",
+    )
 
 
 @pytest.mark.parametrize("operation", ["CreateFunction", "UpdateFunctionConfiguration"])
