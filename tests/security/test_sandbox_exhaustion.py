@@ -3,6 +3,7 @@
 Every bomb here ends by itself before it could harm the machine that runs this test.
 """
 
+from contextlib import suppress
 import errno
 import os
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Final
 import pytest
 
 from keyturn.functions.execution import memory
+from keyturn.functions.execution.processes import is_stopped
 from keyturn.functions.execution.sandbox import OPEN_FILES_MAX, PROCESSES_MAX
 from support.processes import is_running
 from support.sandbox_attacks import ATTACKED, Attacker, processes_of
@@ -315,19 +317,17 @@ def test_whatever_it_does_to_itself_others_are_served(sandboxed: Attacker, attac
 
 def _stopped_of(attacker: Attacker) -> int:
     """Return how many processes of an engine's sandboxes are stopped."""
-    states = [
-        Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-        for pid in processes_of(attacker.bench)
-    ]
-    return sum(state in {"T", "t"} for state in states)
+    return sum(map(is_stopped, processes_of(attacker.bench)))
 
 
 def _anonymous_mb(attacker: Attacker) -> int:
     """Return how much memory the processes of an engine's sandboxes have of their own."""
     kilobytes = 0
     for pid in filter(is_running, processes_of(attacker.bench)):
-        shares = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        kilobytes += sum(map(int, re.findall(r"Pss_Anon:\s+(\d+)", shares)))
+        # It may have ended by now.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            shares = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            kilobytes += sum(map(int, re.findall(r"Pss_Anon:\s+(\d+)", shares)))
     return kilobytes // 1024
 
 
