@@ -56,6 +56,10 @@ class Keyring:
             sealed = base64.b64decode(token, validate=True)
         except (binascii.Error, ValueError):
             raise DecryptionError("not a token of ours") from None
+        # The bits of the last letter that padding leaves unused are no part of the bytes
+        # (RFC 4648, section 3.5): a token has one spelling, ours.
+        if base64.b64encode(sealed).decode() != token:
+            raise DecryptionError("not a token of ours")
         claims = json.loads(self._tokens.open(sealed, _TOKEN_CONTEXT).reveal())
         assert isinstance(claims, dict)
         return claims

@@ -1,3 +1,5 @@
+import string
+
 from hypothesis import given, strategies as st
 import pytest
 
@@ -10,6 +12,7 @@ CONTEXT = {
     "SecretARN": "arn:aws:secretsmanager:us-east-1:1:secret:a-bcdefg",
     "SecretVersionId": "v",
 }
+BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
 SEALED = KEY.seal(Plaintext(b"a value"), CONTEXT)
 
 
@@ -73,6 +76,20 @@ def test_a_token_carries_its_claims_and_no_other_keyring_reads_it() -> None:
     for forged in (token[:-4], "", "not base64!", other.seal_token({"after": 7})):
         with pytest.raises(DecryptionError):
             ours.open_token(forged)
+
+
+def test_a_token_has_one_spelling() -> None:
+    keyring = Keyring(Plaintext(b"a" * 32))
+    # One of three lengths leaves four bits of the last letter unused, one leaves two.
+    tokens = [keyring.seal_token({"after": "b" * length}) for length in range(3)]
+    letters = {token: token.rstrip("=") for token in tokens}
+
+    assert {len(token) - len(letters[token]) for token in tokens} == {0, 1, 2}
+    for token, spelled in letters.items():
+        other = spelled[:-1] + BASE64[BASE64.index(spelled[-1]) ^ 1]
+        for forged in (other + token[len(spelled) :], spelled + "=" * 3, token + "\n"):
+            with pytest.raises(DecryptionError):
+                keyring.open_token(forged)
 
 
 def test_a_value_sealed_for_the_store_is_not_a_token() -> None:
