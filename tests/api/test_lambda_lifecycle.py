@@ -1,6 +1,6 @@
 """Functions from their first version to their last invocation, through AWS's own clients."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import io
 import json
 import os
@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 import pytest
 
 from support.keyturn_server import KeyturnServer
-from support.live_api import Caller, LiveApi, refusal, send, unique
+from support.live_api import Caller, LiveApi, allow, deny, policy, refusal, send, unique
 from support.live_rotation import Bench
 from support.polling import wait_until
 from support.rotation_functions import FOUR_STEPS, zipped
@@ -73,6 +73,11 @@ def answer(api: LiveApi, arn: str, qualifier: str | None = None) -> Any:  # noqa
     """Return what a function answers."""
     invoked = api.functions.invoke(FunctionName=f"{arn}:{qualifier}" if qualifier else arn)
     return json.loads(invoked["Payload"].read())
+
+
+def is_denied(call: Callable[..., object], **params: object) -> bool:
+    """Return whether policies are what keeps somebody from a call."""
+    return refusal(call, **params)[:2] == (403, "AccessDeniedException")
 
 
 def logged(api: LiveApi, arn: str) -> str:
@@ -182,6 +187,26 @@ def test_the_waiter_for_a_version_is_content_at_once(bench: Bench) -> None:
     patient = bench.api.functions.get_waiter("published_version_active")
 
     patient.wait(FunctionName=arn, Qualifier=first, WaiterConfig={"MaxAttempts": 1})
+
+
+def test_a_user_of_one_team_has_that_team_s_functions_alone(bench: Bench) -> None:
+    ours, theirs = (bench.make_function(SAYS_ITS_VERSION.format(number=1)) for _ in range(2))
+    for arn, team in ((ours, "data"), (theirs, "web")):
+        bench.api.functions.tag_resource(Resource=arn, Tags={"team": team})
+    is_ours = {"StringEquals": {"aws:ResourceTag/team": "data"}}
+    of_team = {"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}}
+    user = bench.api.user(
+        policy({**allow(["lambda:InvokeFunction", "lambda:*Resource"]), "Condition": is_ours}),
+        policy({**deny("lambda:*"), "Condition": of_team}),
+    )
+
+    user.functions.tag_resource(Resource=ours, Tags={"stage": "test"})
+
+    assert answer(user, ours)[0] == 1
+    assert is_denied(user.functions.invoke, FunctionName=theirs)
+    assert is_denied(user.functions.tag_resource, Resource=theirs, Tags={"stage": "test"})
+    assert is_denied(user.functions.tag_resource, Resource=ours, Tags={"team": "web"})
+    assert is_denied(user.functions.untag_resource, Resource=ours, TagKeys=["team"])
 
 
 def test_a_secret_rotates_with_an_alias_that_secrets_manager_may_invoke(bench: Bench) -> None:

@@ -191,6 +191,21 @@ def test_caller_who_may_not_invoke_the_function_can_not_rotate(
     bench.assert_never_configured()
 
 
+def test_caller_who_may_not_invoke_functions_of_a_tag_can_not_rotate_with_one(
+    bench: Bench,
+) -> None:
+    function = bench.make_function()
+    is_web = {"StringEquals": {"aws:ResourceTag/team": "web"}}
+    user = bench.api.user(policy(allow("*"), {**deny("lambda:*"), "Condition": is_web}))
+    bench.api.functions.tag_resource(Resource=function, Tags={"team": "web"})
+
+    status, code, text = refused_rotation(bench, function, user)
+
+    assert (status, code) == (400, "AccessDeniedException")
+    assert f"lambda:InvokeFunction on resource: {function}" in text
+    bench.assert_never_configured()
+
+
 MALFORMED_RULES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"AutomaticallyAfterDays": 1, "ScheduleExpression": "rate(1 day)"},

@@ -37,7 +37,7 @@ from keyturn.api.calls import AuthorisedCall
 from keyturn.api.common_faults import common_fault
 from keyturn.core import Core
 from keyturn.data_dir import DataDir
-from keyturn.functions import permission, registry
+from keyturn.functions import package, permission, registry
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.names import read_reference
 from keyturn.functions.runtimes import OWN_PYTHON, Runtimes
@@ -163,16 +163,17 @@ class Bench:
         return Refused(fault.code, fault.message)
 
     def _make_functions(self) -> None:
+        code = package.check(zipped({"lambda_function.py": ""}))
         request = {
             "Role": f"arn:aws:iam::{ACCOUNT}:role/rotation",
             "Runtime": OWN_PYTHON,
             "Handler": HANDLER,
-            "Code": {"ZipFile": zipped({"lambda_function.py": ""})},
+            "Code": {"ZipFile": code.zipped},
         }
         with self.database.write() as connection:
             for name in FUNCTIONS:
                 reference = read_reference(name, region=REGION, account=ACCOUNT)
-                made = registry.create(connection, self.keyring, reference, request, START)
+                made = registry.create(connection, self.keyring, reference, request, code, START)
                 if name == "permitted":
                     permission.add(connection, made, PERMISSION)
 

@@ -34,7 +34,7 @@ from keyturn.api import dispatch
 from keyturn.api.dispatch import Dispatcher
 from keyturn.core import Core
 from keyturn.data_dir import DataDir
-from keyturn.functions import permission, registry
+from keyturn.functions import package, permission, registry
 from keyturn.functions.names import read_reference
 from keyturn.functions.runtimes import OWN_PYTHON, Runtimes
 from keyturn.iam import access_keys, policies, users
@@ -317,16 +317,17 @@ def make_administrators(database: Database) -> None:
 
 def make_functions(database: Database) -> None:
     """Make a function that Secrets Manager may invoke, and one that it may not."""
+    code = package.check(zipped({"lambda_function.py": ""}))
     request = {
         "Role": f"arn:aws:iam::{ACCOUNT}:role/rotation",
         "Runtime": OWN_PYTHON,
         "Handler": HANDLER,
-        "Code": {"ZipFile": zipped({"lambda_function.py": ""})},
+        "Code": {"ZipFile": code.zipped},
     }
     with database.write() as connection:
         for name in FUNCTION_NAMES:
             reference = read_reference(name, region=US.region, account=ACCOUNT)
-            made = registry.create(connection, KEYRING, reference, request, START)
+            made = registry.create(connection, KEYRING, reference, request, code, START)
             if name == "permitted":
                 permission.add(connection, made, PERMISSION)
 

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Final
 import zipfile
 
-from keyturn.functions import registry
+from keyturn.functions import package, registry
 from keyturn.functions.execution.code_cache import CodeCache
 from keyturn.functions.execution.isolation import Wanted
 from keyturn.functions.execution.local import LocalInvoker, Means
@@ -95,14 +95,16 @@ class FunctionBench:
             "Code": {"ZipFile": zipped(files)},
             **params,
         }
+        code, now = package.check(zipped(files)), self.clock.now()
         with self.database.write() as connection:
-            return registry.create(connection, self.keyring, reference, request, self.clock.now())
+            return registry.create(connection, self.keyring, reference, request, code, now)
 
     def update_code(self, function: Function, source: str) -> None:
         """Give a function other code."""
-        request = {"ZipFile": zipped({"lambda_function.py": source})}
+        code = package.check(zipped({"lambda_function.py": source}))
+        request = {"ZipFile": code.zipped}
         with self.database.write() as connection:
-            registry.update_code(connection, function, request, self.clock.now())
+            registry.update_code(connection, function, request, code, self.clock.now())
 
     def delete(self, function: Function) -> None:
         """Delete a function."""

@@ -18,10 +18,11 @@ from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
 from keyturn.api.lambda_.code_links import CodeLinks
 from keyturn.api.lambda_.table import Means, lambda_api
 from keyturn.api.logs.table import logs_api
+from keyturn.api.permission import require
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.runtimes import OWN_PYTHON, Runtimes
 from keyturn.iam.principal import Principal
-from keyturn.model.errors import ServiceError
+from keyturn.model.errors import NotAllowedError, ServiceError
 from keyturn.store.functions import code
 from keyturn.wire.service import load_service
 from support.aws_client import AwsClient
@@ -97,6 +98,16 @@ class LambdaBench(IamBench):
         """Return a new user with inline policies."""
         return self.principal(self.user(f"user-{secrets.token_hex(6)}", *policies))
 
+    def denies(self, caller: Principal, operation: str, **params: object) -> bool:
+        """Return whether policies keep the caller from it; what else keeps it is no matter."""
+        try:
+            self.call(caller, operation, **params)
+        except NotAllowedError:
+            return True
+        except ServiceError:
+            return False
+        return False
+
     def create_function(self, name: str, **params: object) -> dict[str, Any]:
         """Make a function, by default one that does nothing."""
         return self.do("CreateFunction", **self.request(name, **params))
@@ -144,6 +155,10 @@ class LambdaBench(IamBench):
             **params,
         }
 
+    def new_request(self, **params: object) -> dict[str, Any]:
+        """Return what CreateFunction is sent for a name that no function ever had."""
+        return self.request(f"f{secrets.token_hex(6)}", **params)
+
     def do(self, operation: str, **params: object) -> dict[str, Any]:
         """Call an operation as the administrator."""
         return self.call(self.root, operation, **params)
@@ -172,10 +187,7 @@ class LambdaBench(IamBench):
             source_ip="127.0.0.1",
             params=wire.decode(sent),
         )
-        resource = operation.resource(call)
-        self.authority.require(
-            caller, operation.action, resource.arn, resource_policy=resource.policy
-        )
+        require(self.authority, call, operation.action, operation.resource(call))
         output = operation.handler(AuthorisedCall(**_members(call)))
         response = wire.encode(output, "r")
         assert response.status in (200, 201, 202, 204)

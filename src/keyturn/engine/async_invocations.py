@@ -1,12 +1,14 @@
 """The job that gives waiting events to their functions: asynchronous invocations.
 
-One thread looks; up to ``EVENTS_AT_ONCE`` others run. It looks when an API process taps, when one
-of them is done, and every second in any case. What an engine that died was at is taken up again by
-the next one: its function gets the event once more.
+One thread looks; up to ``EVENTS_AT_ONCE`` others run, and at most half of them for one function: a
+slow one leaves the rest to the others. It looks when an API process taps, when one of them is
+done, and every second in any case. What an engine that died was at is taken up again by the next
+one: its function gets the event once more.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
 
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 import threading
@@ -28,6 +30,7 @@ from keyturn.store.database import Database
 _log = structlog.get_logger(__name__)
 
 EVENTS_AT_ONCE: Final = 8
+EVENTS_OF_ONE_FUNCTION_AT_ONCE: Final = EVENTS_AT_ONCE // 2
 #: A wait for an environment, its start and the longest timeout together take less.
 LEASE: Final = timedelta(minutes=20)
 _LOOK_EVERY_SECONDS: Final = 1
@@ -51,7 +54,8 @@ class AsynchronousInvocations:
         self._wake = wake
         self._is_stopping = threading.Event()
         self._threads = ThreadPoolExecutor(EVENTS_AT_ONCE, thread_name_prefix="event")
-        self._running: set[Future[None]] = set()
+        #: What runs, and the id of the function that it runs for.
+        self._running: dict[Future[None], int] = {}
 
     def run(self) -> None:
         """Look and run until ``stop``."""
@@ -69,21 +73,33 @@ class AsynchronousInvocations:
         self._wake.wait(_LOOK_EVERY_SECONDS)
 
     def take_up_due(self) -> None:
-        """Begin with as many events as there are free threads for."""
-        self._running = {future for future in self._running if not future.done()}
-        free = EVENTS_AT_ONCE - len(self._running)
-        for event in self._claimed(free) if free else ():
+        """Begin with as many events as there are free threads for, and each function may have."""
+        self._running = {
+            future: function_id
+            for future, function_id in self._running.items()
+            if not future.done()
+        }
+        for event in self._claimed():
             future = self._threads.submit(self._give, event)
             future.add_done_callback(lambda _: self._wake.set())
-            self._running.add(future)
+            self._running[future] = event.accepted.function_id
 
-    def _claimed(self, most: int) -> list[WaitingEvent]:
-        now = self._clock.now()
+    def _claimed(self) -> list[WaitingEvent]:
+        free, now = EVENTS_AT_ONCE - len(self._running), self._clock.now()
+        if not free:
+            return []
         with self._database.read() as connection:
-            if not rows.has_due(connection, now):
-                return []
+            due = rows.due_ids(
+                connection,
+                now,
+                most=free,
+                of_one_function_max=EVENTS_OF_ONE_FUNCTION_AT_ONCE,
+                running=Counter(self._running.values()),
+            )
+        if not due:
+            return []
         with self._database.write() as connection:
-            return rows.claim_due(connection, now, lease_until=now + LEASE, most=most)
+            return rows.claim(connection, due, now, lease_until=now + LEASE)
 
     def _give(self, event: WaitingEvent) -> None:
         # Whatever goes wrong with it, the lease ends, and it is tried again.

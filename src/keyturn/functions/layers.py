@@ -13,7 +13,8 @@ import json
 import re
 from typing import Any, Final
 
-from keyturn.functions import package, policy_text
+from keyturn.functions import policy_text
+from keyturn.functions.package import UNZIPPED_BYTES_MAX, Checked
 from keyturn.functions.refusals import (
     LayerPolicyNotFoundError,
     LayerVersionGoneError,
@@ -83,22 +84,30 @@ def read_reference(
     )
 
 
-def publish(
-    connection: Connection, reference: LayerRef, request: Mapping[str, Any], now: datetime
-) -> LayerVersion:
-    """Store a new version of a layer, which may be its first.
+def zip_to_publish(request: Mapping[str, Any]) -> bytes:
+    """Return the ZIP of a new version of a layer, for ``package.check``.
 
     Raises:
-        ParameterError, UnzipError, PackageTooLargeError: the code can't be used.
+        ParameterError: there is none.
     """
     zipped = request["Content"].get("ZipFile")
     if not zipped:
         raise ParameterError(
             "Please provide a ZIP file (ZipFile): code in Amazon S3 isn't served here."
         )
-    package.check(zipped)
-    sha256 = package.sha256_of(zipped)
-    codes.put_code(connection, sha256, zipped)
+    assert isinstance(zipped, bytes)
+    return zipped
+
+
+def publish(
+    connection: Connection,
+    reference: LayerRef,
+    request: Mapping[str, Any],
+    code: Checked,
+    now: datetime,
+) -> LayerVersion:
+    """Store a new version of a layer, which may be its first."""
+    codes.put_code(connection, code.sha256, code.zipped, code.unzipped_bytes)
     layer_id, number = rows.next_version(
         connection,
         account=reference.account,
@@ -115,8 +124,8 @@ def publish(
         architectures=request.get("CompatibleArchitectures", []),
         description=request.get("Description", ""),
         license_info=request.get("LicenseInfo"),
-        code_sha256=sha256,
-        code_bytes=len(zipped),
+        code_sha256=code.sha256,
+        code_bytes=len(code.zipped),
         revision_id=new_uuid(),
     )
     published = rows.find_version(connection, reference.layer_arn, number)
@@ -185,21 +194,18 @@ def for_function(
 
 
 def check_unzipped_size(
-    connection: Connection, zipped: bytes, layers: Sequence[FunctionLayer]
+    connection: Connection, own_bytes: int, layers: Sequence[FunctionLayer]
 ) -> None:
-    """Refuse code that would be too long together with its layers, unpacked.
+    """Refuse code of so many bytes that would be too long together with its layers, unpacked.
 
     Raises:
         ParameterError: it would.
     """
-    if not layers:
-        return
-    parts = [zipped, *(codes.read_code(connection, layer.sha256) or b"" for layer in layers)]
-    length = sum(package.unzipped_bytes(part) for part in parts)
-    if length > package.UNZIPPED_BYTES_MAX:
+    length = own_bytes + sum(codes.unzipped_bytes(connection, layer.sha256) for layer in layers)
+    if length > UNZIPPED_BYTES_MAX:
         raise ParameterError(
             "Function code combined with layers exceeds the maximum allowed size of "
-            f"{package.UNZIPPED_BYTES_MAX} bytes. The actual size is {length} bytes."
+            f"{UNZIPPED_BYTES_MAX} bytes. The actual size is {length} bytes."
         )
 
 

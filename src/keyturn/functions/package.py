@@ -4,6 +4,7 @@ The rules, which every caller may rely on:
 
 * ``check`` refuses what Lambda refuses, whatever could land outside the folder or isn't a plain
   file (absolute names, ``..``, links, devices, a name twice), and whatever couldn't be unpacked.
+  That may take seconds. What is stored is ``Checked``, so it is done before a write begins.
 * What a ZIP says about its own sizes is believed for nothing but a first refusal: the bytes that
   come are counted, also by ``check``.
 * An unpacked folder appears whole or not at all.
@@ -15,6 +16,7 @@ APPNOTE: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3 and 4.
 import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 import hashlib
 import io
 from pathlib import Path, PurePosixPath
@@ -59,6 +61,20 @@ _UNREADABLE: Final = (
 Take = Callable[[bytes], object]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A package that ``check`` took.
+
+    Attributes:
+        sha256: the hexadecimal hash that it is kept under.
+        unzipped_bytes: how much it says that it holds, which is no less.
+    """
+
+    zipped: bytes = field(repr=False)
+    sha256: str
+    unzipped_bytes: int
+
+
 def sha256_of(zipped: bytes) -> str:
     """Return the hexadecimal hash that a package is kept under."""
     return hashlib.sha256(zipped).hexdigest()
@@ -69,27 +85,23 @@ def base64_of(sha256: str) -> str:
     return base64.b64encode(bytes.fromhex(sha256)).decode()
 
 
-def check(zipped: bytes) -> None:
-    """Refuse a package that Lambda wouldn't take, or that isn't safe to unpack.
+def check(zipped: bytes) -> Checked:
+    """Refuse a package that Lambda wouldn't take, or that isn't safe to unpack; return any other.
 
     Raises:
         UnzipError, PackageTooLargeError: it is one.
     """
     with _opened(zipped) as archive:
         left = UNZIPPED_BYTES_MAX
-        for entry in _checked_entries(archive):
+        entries = _checked_entries(archive)
+        for entry in entries:
             # Nothing of a folder's own is ever unpacked.
             left -= 0 if entry.is_dir() else _read(archive, entry, lambda _: None, left)
-
-
-def unzipped_bytes(zipped: bytes) -> int:
-    """Return how much a package that ``check`` took says that it holds, which is no less.
-
-    Raises:
-        UnzipError, PackageTooLargeError: ``check`` didn't take it.
-    """
-    with _opened(zipped) as archive:
-        return sum(entry.file_size for entry in archive.infolist())
+    return Checked(
+        zipped=zipped,
+        sha256=sha256_of(zipped),
+        unzipped_bytes=sum(entry.file_size for entry in entries),
+    )
 
 
 def unpack(zipped: bytes, folder: Path) -> None:

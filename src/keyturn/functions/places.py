@@ -21,7 +21,7 @@ from zipfile import ZipFile, ZipInfo
 
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
-from keyturn.functions import registry
+from keyturn.functions import package, registry
 from keyturn.functions.names import FunctionRef, read_arn
 from keyturn.functions.runtimes import OWN_PYTHON
 from keyturn.keys.keyring import Keyring
@@ -122,15 +122,16 @@ def make_function(
         ParameterError: only one version of it is meant.
     """
     registry.refuse_qualifier(reference)
+    stub = _stub()
     request = {
         "Role": role_arn,
         "Runtime": OWN_PYTHON,
         "Handler": "lambda_function.lambda_handler",
         "Timeout": TIMEOUT_SECONDS,
         "Description": "The code of this function lives elsewhere.",
-        "Code": {"ZipFile": _stub()},
+        "Code": {"ZipFile": stub},
     }
-    return registry.create(connection, keyring, reference, request, now)
+    return registry.create(connection, keyring, reference, request, package.check(stub), now)
 
 
 def _checked(url: str) -> str:

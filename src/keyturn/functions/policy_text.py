@@ -3,6 +3,7 @@
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
 """
 
+import json
 import re
 from typing import Final
 
@@ -13,6 +14,7 @@ from keyturn.model.arn import Arn
 POLICY_BYTES_MAX: Final = 20_480
 
 _ACCOUNT: Final = re.compile(r"\d{12}")
+_ROOT: Final = re.compile(r"arn:aws:iam::(\d{12}):root")
 _SERVICE: Final = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
 
@@ -50,3 +52,22 @@ def principal_of(text: str) -> str | dict[str, str]:
     if arn is None or arn.service not in ("iam", "sts"):
         raise PrincipalInvalidError
     return {"AWS": text}
+
+
+def principal_in(policy: str, statement_id: str) -> str | None:
+    """Return a statement's principal as ``principal_of`` takes it; None without such a statement.
+
+    An account is its number, whichever way it was given.
+    """
+    for statement in json.loads(policy)["Statement"]:
+        if statement["Sid"] == statement_id:
+            return _text_of(statement["Principal"])
+    return None
+
+
+def _text_of(principal: str | dict[str, str]) -> str:
+    if isinstance(principal, str):
+        return principal
+    (name,) = principal.values()
+    root = _ROOT.fullmatch(name)
+    return name if root is None else root[1]

@@ -1,5 +1,9 @@
 """Functions come to be, change and go.
 
+A ZIP is checked between two transactions: ``zip_to_create`` and ``zip_to_update`` refuse what can
+be refused without looking into it, so that nobody has it looked into for nothing. ``create`` and
+``update_code`` begin with the same once more, since things may have changed since.
+
 AWS: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 """
 
@@ -10,8 +14,9 @@ import platform
 import secrets
 from typing import Any, Final
 
-from keyturn.functions import layers, package, tagging, unserved, variables
+from keyturn.functions import layers, tagging, unserved, variables
 from keyturn.functions.names import LATEST, FunctionRef, read_arn
+from keyturn.functions.package import Checked
 from keyturn.functions.refusals import (
     FunctionExistsError,
     FunctionNotFoundError,
@@ -97,28 +102,42 @@ def version_of(connection: Connection, function: Function, version: str) -> Func
     return rows.find_version(connection, function.arn, int(version))
 
 
-def create(
-    connection: Connection,
-    keyring: Keyring,
-    reference: FunctionRef,
-    request: Mapping[str, Any],
-    now: datetime,
-) -> Function:
-    """Store a function and its code.
+def zip_to_create(
+    connection: Connection, reference: FunctionRef, request: Mapping[str, Any]
+) -> bytes:
+    """Return the ZIP of a function that may be made, for ``package.check``.
 
     Raises:
         FunctionExistsError: the name is taken.
-        ParameterError, UnzipError, PackageTooLargeError: it can't run so.
+        ParameterError: it can't run so, whatever is in the ZIP.
     """
     if rows.find_by_arn(connection, reference.arn) is not None:
         raise FunctionExistsError(reference.name)
     unserved.refuse_unserved(request)
     zipped = _zip_of(request.get("Code", {}))
     _check_package_type(request)
-    own = request.get("Environment", {}).get("Variables", {})
-    variables.check(own)
+    variables.check(_variables_of(request))
+    layers.for_function(connection, request.get("Layers", []), reference.region)
+    return zipped
+
+
+def create(
+    connection: Connection,
+    keyring: Keyring,
+    reference: FunctionRef,
+    request: Mapping[str, Any],
+    code: Checked,
+    now: datetime,
+) -> Function:
+    """Store a function and its code.
+
+    Raises:
+        FunctionExistsError: the name is taken.
+        ParameterError: it can't run so.
+    """
+    zip_to_create(connection, reference, request)
     found = layers.for_function(connection, request.get("Layers", []), reference.region)
-    sha256 = _put_code(connection, zipped, found)
+    _put_code(connection, code, found)
     rows.insert_function(
         connection,
         account=reference.account,
@@ -133,41 +152,55 @@ def create(
         memory_mb=_memory(request.get("MemorySize", MEMORY_MB_DEFAULT)),
         storage_mb=_storage(request.get("EphemeralStorage", {"Size": STORAGE_MB_DEFAULT})),
         architecture=_architecture(request.get("Architectures")),
-        code_sha256=sha256,
-        code_bytes=len(zipped),
+        code_sha256=code.sha256,
+        code_bytes=len(code.zipped),
         modified_at=now,
         revision_id=new_uuid(),
         vpc_config=request.get("VpcConfig"),
         layers=found,
         log_group=request.get("LoggingConfig", {}).get("LogGroup"),
         tags=tagging.with_tags(None, request["Tags"]) if request.get("Tags") else None,
-        sealed_environment=variables.seal(keyring, reference.arn, own),
+        sealed_environment=variables.seal(keyring, reference.arn, _variables_of(request)),
     )
     return find(connection, replace(reference, qualifier=None))
 
 
-def update_code(
-    connection: Connection, function: Function, request: Mapping[str, Any], now: datetime
-) -> None:
-    """Give a function other code.
+def zip_to_update(function: Function, request: Mapping[str, Any]) -> bytes:
+    """Return the ZIP that a function is to have, for ``package.check``.
 
     Raises:
-        RevisionMismatchError: it was changed since the caller looked.
-        ParameterError, UnzipError, PackageTooLargeError: the code can't be used.
+        RevisionMismatchError: the function was changed since the caller looked.
+        ParameterError: there is none, or it is for other machines.
     """
     check_revision(function.revision_id, request.get("RevisionId"))
     unserved.refuse_unserved(request)
     _architecture(request.get("Architectures"))
-    zipped = _zip_of(request)
+    return _zip_of(request)
+
+
+def update_code(
+    connection: Connection,
+    function: Function,
+    request: Mapping[str, Any],
+    code: Checked,
+    now: datetime,
+) -> None:
+    """Give a function other code; with ``DryRun``, say only whether that can be.
+
+    Raises:
+        RevisionMismatchError: it was changed since the caller looked.
+        ParameterError: the code can't be used.
+    """
+    zip_to_update(function, request)
     if request.get("DryRun"):
-        _check_code(connection, zipped, function.layers)
+        layers.check_unzipped_size(connection, code.unzipped_bytes, function.layers)
         return
-    sha256 = _put_code(connection, zipped, function.layers)
+    _put_code(connection, code, function.layers)
     rows.save(
         connection,
         function.id,
-        code_sha256=sha256,
-        code_bytes=len(zipped),
+        code_sha256=code.sha256,
+        code_bytes=len(code.zipped),
         modified_at=now,
         revision_id=new_uuid(),
     )
@@ -194,7 +227,7 @@ def update_configuration(
         if member in request:
             changes[column] = read(request[member])
     if "Environment" in request:
-        own = request["Environment"].get("Variables", {})
+        own = _variables_of(request)
         variables.check(own)
         changes["sealed_environment"] = variables.seal(keyring, function.arn, own)
     if "Layers" in request:
@@ -241,24 +274,19 @@ def _changed_layers(
     connection: Connection, function: Function, arns: Sequence[str]
 ) -> tuple[FunctionLayer, ...]:
     found = layers.for_function(connection, arns, function.region, function.layers)
-    zipped = rows.read_code(connection, function.code_sha256)
-    assert zipped is not None
-    layers.check_unzipped_size(connection, zipped, found)
+    own_bytes = rows.unzipped_bytes(connection, function.code_sha256)
+    layers.check_unzipped_size(connection, own_bytes, found)
     return found
 
 
-def _check_code(
-    connection: Connection, zipped: bytes, laid_under: Sequence[FunctionLayer]
-) -> None:
-    package.check(zipped)
-    layers.check_unzipped_size(connection, zipped, laid_under)
+def _put_code(connection: Connection, code: Checked, laid_under: Sequence[FunctionLayer]) -> None:
+    layers.check_unzipped_size(connection, code.unzipped_bytes, laid_under)
+    rows.put_code(connection, code.sha256, code.zipped, code.unzipped_bytes)
 
 
-def _put_code(connection: Connection, zipped: bytes, laid_under: Sequence[FunctionLayer]) -> str:
-    _check_code(connection, zipped, laid_under)
-    sha256 = package.sha256_of(zipped)
-    rows.put_code(connection, sha256, zipped)
-    return sha256
+def _variables_of(request: Mapping[str, Any]) -> dict[str, str]:
+    own: dict[str, str] = request.get("Environment", {}).get("Variables", {})
+    return own
 
 
 def _zip_of(request: Mapping[str, Any]) -> bytes:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Row,
+    Select,
     Table,
     Text,
     UniqueConstraint,
@@ -98,6 +99,14 @@ code = Table(
     Column("zip", LargeBinary, nullable=False),
 )
 
+# A table of its own: SQLite would read through a ZIP to get at what is beside it.
+code_sizes = Table(
+    "function_code_sizes",
+    metadata,
+    Column("sha256", ForeignKey("function_code.sha256", ondelete="CASCADE"), primary_key=True),
+    Column("unzipped_bytes", BigInteger, nullable=False),
+)
+
 #: What a version has a copy of.
 CONFIGURATION: Final = tuple(column.name for column in _configuration())
 
@@ -131,26 +140,40 @@ def page(
 ) -> list[Function]:
     """Return functions by name, beginning after ``after_name``."""
     rows = connection.execute(
-        select(*_COLUMNS)
-        .where(
-            functions.c.account == account,
-            functions.c.region == region,
-            functions.c.name > after_name,
-        )
-        .order_by(functions.c.name)
-        .limit(most)
+        _in_order(account, region).where(functions.c.name > after_name).limit(most)
     )
     return [_function(row) for row in rows]
 
 
-def version_page(
-    connection: Connection, function_id: int, *, after_version: int, most: int | None
+def page_with_versions(
+    connection: Connection, *, account: str, region: str, after: tuple[str, int], most: int
 ) -> list[Function]:
-    """Return a function's published versions, the oldest first, after ``after_version``.
+    """Return functions by name, each followed by its published versions, the oldest first.
 
     Args:
-        most: None for all.
+        after: the function's name and the version that the page begins after; 0 for the function
+            itself.
     """
+    name, version = after
+    rows = connection.execute(
+        _in_order(account, region).where(functions.c.name >= name).limit(most + 1)
+    ).all()
+    found: list[Function] = []
+    for row in rows:
+        if len(found) >= most:
+            break
+        is_begun = row.name == name
+        found += [] if is_begun else [_function(row)]
+        found += version_page(
+            connection, row.id, after_version=version if is_begun else 0, most=most - len(found)
+        )
+    return found
+
+
+def version_page(
+    connection: Connection, function_id: int, *, after_version: int, most: int
+) -> list[Function]:
+    """Return a function's published versions, the oldest first, after ``after_version``."""
     rows = connection.execute(
         _SELECT_VERSION.where(
             versions.c.function_id == function_id, versions.c.version > after_version
@@ -226,16 +249,25 @@ def delete_version(connection: Connection, function: Function) -> None:
     forget_unused_code_of(connection, function)
 
 
-def put_code(connection: Connection, sha256: str, zipped: bytes) -> None:
-    """Keep a package under its hash."""
+def put_code(connection: Connection, sha256: str, zipped: bytes, unzipped_bytes: int) -> None:
+    """Keep a package under its hash, and how long it is unpacked."""
     if connection.execute(select(code.c.sha256).where(code.c.sha256 == sha256)).first() is None:
         connection.execute(insert(code).values(sha256=sha256, zip=zipped))
+        connection.execute(insert(code_sizes).values(sha256=sha256, unzipped_bytes=unzipped_bytes))
 
 
 def read_code(connection: Connection, sha256: str) -> bytes | None:
     """Return the package with this hash, a function's or a layer's."""
     zipped = connection.execute(select(code.c.zip).where(code.c.sha256 == sha256)).scalar()
     return None if zipped is None else bytes(zipped)
+
+
+def unzipped_bytes(connection: Connection, sha256: str) -> int:
+    """Return how long the package with this hash is unpacked. There must be one."""
+    found = connection.execute(
+        select(code_sizes.c.unzipped_bytes).where(code_sizes.c.sha256 == sha256)
+    ).scalar_one()
+    return int(found)
 
 
 def forget_unused_code(connection: Connection, sha256: str) -> None:
@@ -292,6 +324,14 @@ _SELECT_VERSION: Final = select(
     *(versions.c[name] for name in CONFIGURATION),
     versions.c.version,
 ).join(versions, versions.c.function_id == functions.c.id)
+
+
+def _in_order(account: str, region: str) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*_COLUMNS)
+        .where(functions.c.account == account, functions.c.region == region)
+        .order_by(functions.c.name)
+    )
 
 
 def _next_number(connection: Connection, arn: str) -> int:

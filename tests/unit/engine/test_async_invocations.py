@@ -1,3 +1,6 @@
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 import json
@@ -5,17 +8,37 @@ from pathlib import Path
 import threading
 
 import pytest
+from sqlalchemy import select
+from typing_extensions import override
 
-from keyturn.engine.async_invocations import EVENTS_AT_ONCE, LEASE, AsynchronousInvocations
+from keyturn.engine.async_invocations import (
+    EVENTS_AT_ONCE,
+    EVENTS_OF_ONE_FUNCTION_AT_ONCE,
+    LEASE,
+    AsynchronousInvocations,
+)
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.refusals import EnvironmentsBusyError
 from keyturn.model.asynchronous import WaitingEvent
 from keyturn.model.errors import ServiceError
 from keyturn.store import asynchronous_invocations as rows
-from support.lambda_bench import LambdaBench
+from support.lambda_bench import LambdaBench, ScriptedInvoker
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function"
 FAILED = Invocation(request_id="r", function_error="Unhandled", payload=b"{}", log_tail=b"")
+
+
+class SlowInvoker(ScriptedInvoker):
+    """One whose functions run until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = threading.Semaphore(0)
+
+    @override
+    def invoke(self, function_arn: str, payload: bytes) -> Invocation:
+        assert self.let_go.acquire(timeout=30)
+        return super().invoke(function_arn, payload)
 
 
 class Bench(LambdaBench):
@@ -24,14 +47,16 @@ class Bench(LambdaBench):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.name = self.function()
-        self.job = AsynchronousInvocations(
-            self.database, self.keyring, self.invoker, self.clock, threading.Event()
-        )
+        self.wake = threading.Event()
+        self.job = self.job_with(self.invoker)
 
-    def send(self, payload: object = None, qualifier: str = "$LATEST") -> None:
+    def job_with(self, invoker: ScriptedInvoker) -> AsynchronousInvocations:
+        return AsynchronousInvocations(self.database, self.keyring, invoker, self.clock, self.wake)
+
+    def send(self, payload: object = None, qualifier: str = "$LATEST", name: str = "") -> None:
         self.do(
             "Invoke",
-            FunctionName=self.name,
+            FunctionName=name or self.name,
             Qualifier=qualifier,
             InvocationType="Event",
             Payload=json.dumps(payload).encode(),
@@ -41,7 +66,8 @@ class Bench(LambdaBench):
         """Take what is due, as the job does."""
         now = self.clock.now()
         with self.database.write() as connection:
-            return rows.claim_due(connection, now, lease_until=now + LEASE, most=100)
+            due = rows.due_ids(connection, now, most=100, of_one_function_max=100, running={})
+            return rows.claim(connection, due, now, lease_until=now + LEASE)
 
     def look(self) -> int:
         """Give all that is due; return how many events that were."""
@@ -53,6 +79,12 @@ class Bench(LambdaBench):
     def look_after(self, **pause: float) -> int:
         self.clock.advance(timedelta(**pause))
         return self.look()
+
+    def held(self) -> dict[str, int]:
+        """How many events somebody has, by the names of their functions."""
+        query = select(rows.events.c.function_arn).where(rows.events.c.lease_until.is_not(None))
+        with self.database.read() as connection:
+            return Counter(held.split(":")[6] for held in connection.execute(query).scalars())
 
     def waiting(self) -> int:
         with self.database.read() as connection:
@@ -245,15 +277,83 @@ def test_an_event_that_was_changed_in_the_store_is_never_given(bench: Bench) -> 
     assert bench.invoker.asked == []
 
 
+@contextmanager
+def slow_functions(bench: Bench) -> Iterator[threading.Semaphore]:
+    """Have invocations wait until they are let go, at the latest at the end of the block."""
+    invoker = SlowInvoker()
+    bench.job = bench.job_with(invoker)
+    try:
+        yield invoker.let_go
+    finally:
+        bench.job.stop()
+        invoker.let_go.release(EVENTS_AT_ONCE)
+
+
 def test_the_job_takes_up_no_more_than_it_has_threads_for(bench: Bench) -> None:
+    names = [bench.function() for _ in range(EVENTS_AT_ONCE + 1)]
+    for name in names:
+        bench.send(name=name)
+
+    with slow_functions(bench):
+        bench.job.take_up_due()
+        bench.job.take_up_due()
+
+        assert bench.held() == dict.fromkeys(names[:EVENTS_AT_ONCE], 1)
+
+
+def test_a_function_with_many_events_leaves_threads_to_the_others(bench: Bench) -> None:
+    slow, other, late = (bench.function() for _ in range(3))
     for _ in range(EVENTS_AT_ONCE + 1):
+        bench.send(name=slow)
+    bench.send(name=other)
+
+    with slow_functions(bench):
+        bench.job.take_up_due()
+        at_first = bench.held()
+        bench.send(name=late)
+        bench.job.take_up_due()
+
+        assert at_first == {slow: EVENTS_OF_ONE_FUNCTION_AT_ONCE, other: 1}
+        assert bench.held() == {**at_first, late: 1}
+
+
+def test_a_function_with_many_events_gets_the_next_when_it_is_done_with_one(
+    bench: Bench,
+) -> None:
+    for _ in range(EVENTS_AT_ONCE):
         bench.send()
-    go_on = threading.Event()
-    bench.invoker.invoke = lambda *_: (go_on.wait(30), FAILED)[1]  # type: ignore[method-assign]
 
-    bench.job.take_up_due()
-    left = len(bench.claim())
-    go_on.set()
-    bench.job.stop()
+    with slow_functions(bench) as let_go:
+        bench.job.take_up_due()
+        let_go.release()
+        assert bench.wake.wait(30)
+        left = bench.waiting()
+        bench.job.take_up_due()
 
-    assert left == 1
+        assert left == EVENTS_AT_ONCE - 1
+        assert bench.held() == {bench.name: EVENTS_OF_ONE_FUNCTION_AT_ONCE}
+
+
+def test_versions_and_aliases_of_a_function_share_what_it_may_have_at_once(bench: Bench) -> None:
+    bench.do("CreateAlias", FunctionName=bench.name, Name="live", FunctionVersion="$LATEST")
+    for qualifier in ("$LATEST", "live") * EVENTS_OF_ONE_FUNCTION_AT_ONCE:
+        bench.send(qualifier=qualifier)
+
+    with slow_functions(bench):
+        bench.job.take_up_due()
+
+        assert bench.held() == {bench.name: EVENTS_OF_ONE_FUNCTION_AT_ONCE}
+
+
+def test_events_that_were_claimed_meanwhile_are_not_taken_too(bench: Bench) -> None:
+    bench.send()
+    bench.send()
+    now = bench.clock.now()
+    with bench.database.read() as connection:
+        due = rows.due_ids(connection, now, most=2, of_one_function_max=2, running={})
+
+    with bench.database.write() as connection:
+        first = rows.claim(connection, due[:1], now, lease_until=now + LEASE)
+        second = rows.claim(connection, due, now, lease_until=now + LEASE)
+
+    assert [[event.id for event in taken] for taken in (first, second)] == [due[:1], due[1:]]

@@ -235,6 +235,20 @@ def test_two_that_unpack_the_same_package_both_have_it(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["code"]
 
 
+def test_a_checked_package_says_what_it_is_kept_under_and_how_long_it_is_unpacked() -> None:
+    archive = made(("folder/", ""), ("folder/a", "x" * 1_000), ("b", "y" * 24))
+
+    checked = package.check(archive)
+
+    assert checked.zipped == archive
+    assert checked.sha256 == package.sha256_of(archive)
+    assert checked.unzipped_bytes == 1_024
+
+
+def test_a_checked_package_does_not_show_its_content() -> None:
+    assert "lambda_function" not in repr(package.check(GOOD))
+
+
 def test_a_hash_is_written_as_aws_writes_it() -> None:
     assert package.base64_of(package.sha256_of(b"")) == (
         "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="

@@ -11,18 +11,22 @@ from typing import Final
 from keyturn.api.calls import AuthenticatedCall, AuthorisedCall
 from keyturn.api.lambda_.code_links import CodeLinks
 from keyturn.api.lambda_.shapes import configuration
+from keyturn.api.lambda_.tag_permissions import require_tagging, shown_tags
 from keyturn.api.operation import Output, Resource
 from keyturn.api.permission import require
-from keyturn.functions import layers, registry, versions
-from keyturn.functions.names import FunctionRef, read_reference
-from keyturn.functions.refusals import OtherRegionError, RoleNotAssumableError
+from keyturn.functions import layers, package, permission, registry, versions
+from keyturn.functions.names import LATEST, FunctionRef, read_reference
+from keyturn.functions.refusals import (
+    OtherRegionError,
+    ParameterError,
+    RoleNotAssumableError,
+)
 from keyturn.functions.runtimes import Runtimes
 from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.errors import NotAllowedError
-from keyturn.model.function import Function
 from keyturn.store import functions as rows
-from keyturn.store.database import Connection, Database
+from keyturn.store.database import Database
 
 LIST_PAGE_MAX: Final = 50
 _LAMBDA: Final = "lambda.amazonaws.com"
@@ -48,12 +52,16 @@ class Functions:
     def create_function(self, call: AuthorisedCall) -> Output:
         reference = reference_of(call)
         registry.refuse_qualifier(reference)
+        require_tagging(self._authority, call, reference.arn, call.params.get("Tags", {}))
         self._check_runtime(call)
         self._check_role(call, call.params["Role"])
         self._check_layers(call, call.params.get("Layers", []))
+        with self._database.read() as connection:
+            zipped = registry.zip_to_create(connection, reference, call.params)
+        code = package.check(zipped)
         with self._database.write() as connection:
             function = registry.create(
-                connection, self._keyring, reference, call.params, call.received_at
+                connection, self._keyring, reference, call.params, code, call.received_at
             )
             if call.params.get("Publish"):
                 function = versions.publish(connection, self._keyring, function, call.received_at)
@@ -63,6 +71,7 @@ class Functions:
         reference = reference_of(call)
         with self._database.read() as connection:
             function = registry.find(connection, reference)
+            policy = permission.policy_of(connection, function) if function.tags else None
         reserved = function.reserved_concurrency
         return {
             "Configuration": configuration(function, self._keyring, reference.qualifier),
@@ -70,7 +79,7 @@ class Functions:
                 "RepositoryType": "S3",
                 "Location": self._links.link_to(function.code_sha256),
             },
-            "Tags": function.tags or None,
+            **shown_tags(self._authority, call, function, policy),
             "Concurrency": None
             if reserved is None
             else {"ReservedConcurrentExecutions": reserved},
@@ -92,32 +101,32 @@ class Functions:
 
     def list_functions(self, call: AuthorisedCall) -> Output:
         most = page_length(call, LIST_PAGE_MAX)
-        all_versions = call.params.get("FunctionVersion") == "ALL"
+        name, _, version = call.params.get("Marker", "").partition(":")
+        if call.params.get("FunctionVersion") == "ALL":
+            return self._list_versions(call, (name, marked_version(version or None)), most)
         with self._database.read() as connection:
             found = rows.page(
                 connection,
                 account=call.account,
                 region=call.region,
-                after_name=call.params.get("Marker", ""),
+                after_name=name,
                 most=most + 1,
             )
-            page = found[:most]
-            described = [
-                configuration(version, self._keyring, version.version if all_versions else None)
-                for function in page
-                for version in self._versions(connection, function, all_versions=all_versions)
-            ]
+        page = found[:most]
         return {
-            "Functions": described,
+            "Functions": [configuration(function, self._keyring) for function in page],
             "NextMarker": page[-1].name if len(found) > most else None,
         }
 
     def update_function_code(self, call: AuthorisedCall) -> Output:
         reference = reference_of(call)
         registry.refuse_qualifier(reference)
+        with self._database.read() as connection:
+            zipped = registry.zip_to_update(registry.find(connection, reference), call.params)
+        code = package.check(zipped)
         with self._database.write() as connection:
             function = registry.find(connection, reference)
-            registry.update_code(connection, function, call.params, call.received_at)
+            registry.update_code(connection, function, call.params, code, call.received_at)
             function = registry.find(connection, reference)
             is_published = call.params.get("Publish") and not call.params.get("DryRun")
             if is_published:
@@ -146,12 +155,16 @@ class Functions:
             versions.delete(connection, reference_of(call))
         return {}
 
-    def _versions(
-        self, connection: Connection, function: Function, *, all_versions: bool
-    ) -> list[Function]:
-        if not all_versions:
-            return [function]
-        return [function, *rows.version_page(connection, function.id, after_version=0, most=None)]
+    def _list_versions(self, call: AuthorisedCall, after: tuple[str, int], most: int) -> Output:
+        with self._database.read() as connection:
+            found = rows.page_with_versions(
+                connection, account=call.account, region=call.region, after=after, most=most + 1
+            )
+        page = found[:most]
+        return {
+            "Functions": [configuration(each, self._keyring, each.version) for each in page],
+            "NextMarker": f"{page[-1].name}:{page[-1].version}" if len(found) > most else None,
+        }
 
     def _check_runtime(self, call: AuthorisedCall) -> None:
         if "Runtime" in call.params:
@@ -179,6 +192,19 @@ class Functions:
 def page_length(call: AuthenticatedCall, most: int) -> int:
     """Return how long a page the call gets: what it asks for, up to ``most``."""
     return min(int(call.params.get("MaxItems", most)), most)
+
+
+def marked_version(marker: str | None) -> int:
+    """Return the number of the version that a page ended with; 0 for ``$LATEST``, or for none.
+
+    Raises:
+        ParameterError: it is no version's.
+    """
+    if marker in (None, LATEST):
+        return 0
+    if not marker.isdecimal() or len(marker) > registry.VERSION_DIGITS_MAX:
+        raise ParameterError("The marker isn't one that a page ended with.")
+    return int(marker)
 
 
 def reference_of(call: AuthenticatedCall) -> FunctionRef:

@@ -13,7 +13,7 @@ from keyturn.api.lambda_.code_links import CodeLinks
 from keyturn.api.lambda_.functions import page_length, refuse_other_region
 from keyturn.api.lambda_.shapes import layer_version, layer_version_item
 from keyturn.api.operation import Output
-from keyturn.functions import layers
+from keyturn.functions import layers, package
 from keyturn.functions.layers import LayerRef
 from keyturn.functions.refusals import (
     LayerPolicyNotFoundError,
@@ -36,8 +36,10 @@ class Layers:
         self._links = links
 
     def publish_layer_version(self, call: AuthorisedCall) -> Output:
+        reference = layer_of(call)
+        code = package.check(layers.zip_to_publish(call.params))
         with self._database.write() as connection:
-            version = layers.publish(connection, layer_of(call), call.params, call.received_at)
+            version = layers.publish(connection, reference, call.params, code, call.received_at)
         return layer_version(version, self._links.link_to(version.code_sha256))
 
     def get_layer_version(self, call: AuthorisedCall) -> Output:

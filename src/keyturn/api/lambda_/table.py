@@ -86,11 +86,11 @@ def _parts(means: Means) -> _Parts:
 
 
 def _on_functions(parts: _Parts) -> tuple[Operation, ...]:
-    function, qualified = parts.resources.function, parts.resources.qualified
-    functions, permissions = parts.functions, parts.permissions
+    resources, functions, permissions = parts.resources, parts.functions, parts.permissions
+    function, qualified = resources.function, resources.qualified
     return (
-        _on("AddPermission", qualified, permissions.add_permission),
-        _on("CreateFunction", function, functions.create_function),
+        _on("AddPermission", resources.granted, permissions.add_permission),
+        _on("CreateFunction", resources.new_function, functions.create_function),
         _on("DeleteFunction", qualified, functions.delete_function),
         _on("GetFunction", qualified, functions.get_function),
         _on(
@@ -105,9 +105,13 @@ def _on_functions(parts: _Parts) -> tuple[Operation, ...]:
             "Invoke", permission.INVOKE, qualified, parts.invoking.invoke, waits_for_function=True
         ),
         _on("ListFunctions", anything, functions.list_functions),
-        _on("RemovePermission", qualified, permissions.remove_permission),
+        _on("RemovePermission", resources.revoked, permissions.remove_permission),
         _on("UpdateFunctionCode", function, functions.update_function_code),
-        _on("UpdateFunctionConfiguration", function, functions.update_function_configuration),
+        _on(
+            "UpdateFunctionConfiguration",
+            resources.configured,
+            functions.update_function_configuration,
+        ),
     )
 
 

@@ -5,12 +5,15 @@ ListAliases, UpdateAlias, DeleteAlias.
 """
 
 from keyturn.api.calls import AuthorisedCall
-from keyturn.api.lambda_.functions import LIST_PAGE_MAX, page_length, reference_of
+from keyturn.api.lambda_.functions import (
+    LIST_PAGE_MAX,
+    marked_version,
+    page_length,
+    reference_of,
+)
 from keyturn.api.lambda_.shapes import alias_configuration, configuration
 from keyturn.api.operation import Output
 from keyturn.functions import aliases, registry, unserved, versions
-from keyturn.functions.names import LATEST
-from keyturn.functions.refusals import ParameterError
 from keyturn.keys.keyring import Keyring
 from keyturn.model.function import Function
 from keyturn.store import function_aliases, functions as rows
@@ -44,7 +47,7 @@ class Versions:
         with self._database.read() as connection:
             function = _function(connection, call)
             found = rows.version_page(
-                connection, function.id, after_version=_number(marker), most=most + 1
+                connection, function.id, after_version=marked_version(marker), most=most + 1
             )
         # The changeable one comes first, and alone has no marker before it.
         if marker is None:
@@ -100,11 +103,3 @@ def _function(connection: Connection, call: AuthorisedCall) -> Function:
     reference = reference_of(call)
     registry.refuse_qualifier(reference)
     return registry.find(connection, reference)
-
-
-def _number(marker: str | None) -> int:
-    if marker in (None, LATEST):
-        return 0
-    if not marker.isdecimal() or len(marker) > registry.VERSION_DIGITS_MAX:
-        raise ParameterError("The marker isn't one that a page ended with.")
-    return int(marker)

@@ -7,9 +7,10 @@ PutRetentionPolicy, DeleteRetentionPolicy, DescribeMetricFilters, DescribeSubscr
 from collections.abc import Mapping
 from typing import Any, Final
 
+from keyturn.api import tag_keys
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.logs.refusals import GroupExistsError
-from keyturn.api.logs.resources import find_group, group_arn, named_group, of_request_tags
+from keyturn.api.logs.resources import find_group, group_arn, named_group
 from keyturn.api.logs.tags import check_tags
 from keyturn.api.operation import Output, Resource
 from keyturn.api.permission import require
@@ -106,7 +107,7 @@ class Groups:
     def _require_tagging(self, call: AuthorisedCall, tags: Mapping[str, str]) -> None:
         # AWS: CreateLogGroup, "you must have either the logs:TagResource or logs:TagLogGroup
         # permission".
-        resource = Resource(str(named_group(call)), context=of_request_tags(tags))
+        resource = Resource(str(named_group(call)), context=tag_keys.of_request(tags))
         try:
             require(self._authority, call, "logs:TagResource", resource)
         except NotAllowedError:

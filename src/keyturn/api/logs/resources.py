@@ -12,13 +12,15 @@ AWS: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control
 and the API reference, LogGroup.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from keyturn.api import tag_keys
 from keyturn.api.calls import AuthenticatedCall
 from keyturn.api.logs.refusals import GroupNotFoundError, StreamNotFoundError
 from keyturn.api.operation import Resource
+from keyturn.api.tag_keys import Keys
 from keyturn.functions.refusals import ParameterError
 from keyturn.model.arn import Arn, partition_of
 from keyturn.store import logs
@@ -27,8 +29,6 @@ from keyturn.store.log_tables import Group, Stream
 
 _GROUP: Final = "log-group:"
 _STREAM: Final = ":log-stream:"
-
-Keys = Mapping[str, tuple[str, ...]]
 
 
 class LogResources:
@@ -50,7 +50,7 @@ class LogResources:
 
     def new_group(self, call: AuthenticatedCall) -> Resource:
         """Return the group that a call makes."""
-        tags = of_request_tags(call.params.get("tags", {}))
+        tags = tag_keys.of_request(call.params.get("tags", {}))
         return Resource(f"{named_group(call)}{_STREAM}", context=tags)
 
     def every_group(self, call: AuthenticatedCall) -> Resource:
@@ -71,7 +71,7 @@ class LogResources:
     def _tags(self, arn: Arn) -> Keys:
         with self._database.read() as connection:
             group = _look_up(connection, arn)
-        return {} if group is None else _by_key("aws:ResourceTag/", group.tags)
+        return {} if group is None else tag_keys.of_resource(group.tags)
 
 
 def named_group(call: AuthenticatedCall) -> Arn:
@@ -131,18 +131,12 @@ def find_stream(connection: Connection, group: Group, name: str) -> Stream:
     return stream
 
 
-def of_request_tags(tags: Mapping[str, str], removed: Iterable[str] = ()) -> Keys:
-    """Return what policies can ask about the tags in a request."""
-    names = (*tags, *removed)
-    return {**_by_key("aws:RequestTag/", tags), "aws:TagKeys": names} if names else {}
-
-
 def _of_tagging(call: AuthenticatedCall) -> Keys:
     # UntagLogGroup calls the keys that it removes its tags.
     tags = call.params.get("tags", {})
     if isinstance(tags, Mapping):
-        return of_request_tags(tags, call.params.get("tagKeys", ()))
-    return of_request_tags({}, tags)
+        return tag_keys.of_request(tags, call.params.get("tagKeys", ()))
+    return tag_keys.of_request({}, tags)
 
 
 def _parsed(text: str, refusal: str) -> Arn:
@@ -158,12 +152,3 @@ def _parsed(text: str, refusal: str) -> Arn:
 def _look_up(connection: Connection, arn: Arn) -> Group | None:
     name = arn.resource.removeprefix(_GROUP)
     return logs.find_group(connection, arn.account, arn.region, name)
-
-
-def _by_key(prefix: str, tags: Mapping[str, str]) -> Keys:
-    # Policies don't tell keys apart by case, groups do: as many values as there are such keys.
-    keys: dict[str, tuple[str, ...]] = {}
-    for key, value in tags.items():
-        name = f"{prefix}{key}".lower()
-        keys[name] = (*keys.get(name, ()), value)
-    return keys

@@ -6,14 +6,17 @@ AWS: API reference, RotateSecret and CancelRotateSecret.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from keyturn.api import tag_keys
 from keyturn.api.calls import AuthorisedCall
 from keyturn.api.operation import Output, Resource
 from keyturn.api.permission import require
 from keyturn.api.secretsmanager.found import with_own_values
+from keyturn.functions.names import read_arn
 from keyturn.iam.authority import Authority
 from keyturn.keys.keyring import Keyring
 from keyturn.model.secret import Secret
 from keyturn.rotation import external, request as rotation, schedule
+from keyturn.store import functions
 from keyturn.store.database import Connection, Database
 
 _SECRETS_MANAGER: Final = "secretsmanager.amazonaws.com"
@@ -48,7 +51,8 @@ class Rotating:
             request = _request(token, call.params)
             function = rotation.chosen_function(secret, request)
             # AWS: whoever turns rotation on must be allowed to invoke the function.
-            require(self._authority, call, "lambda:InvokeFunction", Resource(function))
+            invoked = _with_tags(connection, function)
+            require(self._authority, call, "lambda:InvokeFunction", invoked)
             version_id = rotation.rotate(
                 connection, self._keyring, self._gate, secret, request, call.received_at
             )
@@ -68,6 +72,13 @@ class Rotating:
         if request.role_arn is not None:
             self._authority.require_pass_role(call.caller, request.role_arn, _SECRETS_MANAGER)
         external.configure(connection, secret, request, call.received_at)
+
+
+def _with_tags(connection: Connection, function_arn: str) -> Resource:
+    reference = read_arn(function_arn)
+    found = None if reference is None else functions.find_by_arn(connection, reference.arn)
+    tags = None if found is None else found.tags
+    return Resource(function_arn, context=tag_keys.of_resource(tags))
 
 
 def _is_external(secret: Secret, params: Mapping[str, Any]) -> bool:

@@ -307,6 +307,19 @@ def test_new_code_counts_together_with_the_layers_that_are_there(bench: LambdaBe
     assert "combined with layers" in refused[2]
 
 
+def test_layers_count_as_much_when_their_code_went_and_came_again(bench: LambdaBench) -> None:
+    half = {"ZipFile": large_zip(UNZIPPED_BYTES_MAX // 2 + 1)}
+    bench.layer("gone", Content=half)
+    bench.do("DeleteLayerVersion", LayerName="gone", VersionNumber=1)
+    layers = [bench.layer(Content=half), bench.layer(Content=half)]
+    bench.create_function("rotate")
+
+    refused = bench.refused("UpdateFunctionConfiguration", FunctionName="rotate", Layers=layers)
+
+    assert refused[0] == PARAMETER
+    assert "combined with layers" in refused[2]
+
+
 def test_whoever_gives_a_function_a_layer_must_be_allowed_to_get_it(bench: LambdaBench) -> None:
     layer, name = bench.layer(), bench.function()
     developer = bench.somebody(policy("lambda:UpdateFunctionConfiguration"))

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from keyturn.api.lambda_.functions import LIST_PAGE_MAX
 from support.function_bench import zipped
 from support.iam_bench import policy
 from support.lambda_bench import LambdaBench
@@ -19,6 +20,17 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> LambdaBench:
 @pytest.fixture
 def bench(shared: LambdaBench) -> LambdaBench:
     return shared.fresh()
+
+
+def listed_pages(bench: LambdaBench, most: int) -> list[list[str]]:
+    """The pages of all versions of all functions, as ARNs."""
+    pages, request = list[list[str]](), dict[str, str]()
+    while True:
+        answer = bench.do("ListFunctions", FunctionVersion="ALL", MaxItems=most, **request)
+        pages.append([function["FunctionArn"] for function in answer["Functions"]])
+        if "NextMarker" not in answer:
+            return pages
+        request = {"Marker": answer["NextMarker"]}
 
 
 def arn(name: str, qualifier: str = "") -> str:
@@ -199,6 +211,80 @@ def test_functions_are_listed_with_all_versions_when_that_is_asked(bench: Lambda
         arn(name, "$LATEST"),
         arn(name, "1"),
     ]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 50])
+def test_a_page_of_all_versions_has_no_more_than_is_asked_for_and_each_once(
+    bench: LambdaBench, most: int
+) -> None:
+    # The first name with a colon behind it sorts after the second.
+    versions = {"f": ["1", "2"], "f-1": [], "f-2": ["1", "2", "3"], "g": ["1"], "h": []}
+    for name in versions:
+        bench.create_function(name)
+    published = {name: bench.published(name, *versions[name]) for name in versions}
+
+    pages = listed_pages(bench, most)
+
+    assert max(len(page) for page in pages) <= most
+    assert all(len(page) == most for page in pages[:-1])
+    assert [found for page in pages for found in page] == [
+        arn(name, version) for name in versions for version in ["$LATEST", *published[name]]
+    ]
+
+
+def test_a_page_of_all_versions_has_at_most_fifty(bench: LambdaBench) -> None:
+    name = bench.function()
+    bench.published(name, *(str(number) for number in range(LIST_PAGE_MAX)))
+
+    pages = listed_pages(bench, 10_000)
+
+    assert [len(page) for page in pages] == [LIST_PAGE_MAX, 1]
+
+
+@pytest.mark.parametrize("marked_version", ["$LATEST", "1", "2"])
+def test_a_listing_of_all_versions_goes_on_where_its_last_one_was(
+    bench: LambdaBench, marked_version: str
+) -> None:
+    names = sorted(bench.function() for _ in range(3))
+    for name in names:
+        bench.published(name, "1", "2")
+    seen = ["$LATEST", "1", "2"].index(marked_version) + 1
+    marker = bench.do("ListFunctions", FunctionVersion="ALL", MaxItems=3 + seen)["NextMarker"]
+
+    bench.do("DeleteFunction", FunctionName=names[0])
+    if marked_version == "$LATEST":
+        bench.do("DeleteFunction", FunctionName=names[1])
+    else:
+        bench.do("DeleteFunction", FunctionName=names[1], Qualifier=marked_version)
+    bench.published(names[2], "3")
+
+    left = bench.do("ListFunctions", FunctionVersion="ALL", Marker=marker)["Functions"]
+    of_middle = [] if marked_version == "$LATEST" else ["1", "2"][seen - 1 :]
+    assert [function["FunctionArn"] for function in left] == [
+        *(arn(names[1], version) for version in of_middle),
+        *(arn(names[2], version) for version in ("$LATEST", "1", "2", "3")),
+    ]
+
+
+def test_a_marker_of_all_versions_leads_a_listing_of_functions_to_the_next(
+    bench: LambdaBench,
+) -> None:
+    for name in ("f", "f-1"):
+        bench.create_function(name)
+    marker = bench.do("ListFunctions", FunctionVersion="ALL", MaxItems=1)["NextMarker"]
+
+    left = bench.do("ListFunctions", Marker=marker)["Functions"]
+
+    assert [function["FunctionName"] for function in left] == ["f-1"]
+
+
+@pytest.mark.parametrize("marker", ["f:x", "f:-1", "f:1:1", "f:1234567890"])
+def test_a_marker_of_one_s_own_making_is_refused_where_all_versions_are_listed(
+    bench: LambdaBench, marker: str
+) -> None:
+    refused = bench.refused("ListFunctions", FunctionVersion="ALL", Marker=marker)
+
+    assert refused[0] == PARAMETER
 
 
 def test_a_deleted_version_is_gone_and_its_number_is_not_given_again(bench: LambdaBench) -> None:
