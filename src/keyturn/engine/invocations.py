@@ -4,6 +4,7 @@ The socket is its owner's alone, from the moment that it exists. An invocation t
 fails breaks its connection off, and is logged; the others go on.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
 import socket
@@ -28,6 +29,8 @@ from keyturn.model.errors import ServiceError
 
 _log = structlog.get_logger(__name__)
 
+#: Functions that wait for others have a thread each, so there are far more than can run.
+INVOCATIONS_AT_ONCE_MAX: Final = 1_024
 _OWNER_ONLY: Final = 0o177
 
 
@@ -53,12 +56,19 @@ class InvocationServer:
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
     request_queue_size = 128
+    # The process ends with what is under way.
+    block_on_close = False
 
     def __init__(self, path: str, invoker: Invoker) -> None:
         super().__init__(path, _Connection)
         self.invoker = invoker
+        self._workers = ThreadPoolExecutor(INVOCATIONS_AT_ONCE_MAX, "invocation")
+
+    @override
+    def process_request(self, request: socket.socket, client_address: object) -> None:
+        # A thread that waits for work is woken sooner than a new one starts.
+        self._workers.submit(self.process_request_thread, request, client_address)
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:

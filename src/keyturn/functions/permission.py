@@ -90,6 +90,18 @@ def policy_of(
     return policy_text.document(*statements.values()) if statements else None
 
 
+def tags_and_policy_of(
+    connection: Connection, arn: str, qualifier: str | None = None
+) -> tuple[Mapping[str, str] | None, str | None]:
+    """Return a function's tags, and the policy for a qualifier as a JSON text.
+
+    Args:
+        arn: the function's, without a qualifier. Of one that doesn't exist, there is neither.
+    """
+    tags, statements = rows.tags_and_statements_of(connection, arn, qualifier or rows.UNQUALIFIED)
+    return tags, policy_text.document(*statements) if statements else None
+
+
 class SecretsManagerGate:
     """Knows which functions Secrets Manager may invoke for which secret."""
 

@@ -4,6 +4,7 @@ A policy belongs to a function and a qualifier; the qualifier ``UNQUALIFIED`` is
 as it is named without one.
 """
 
+import json
 from typing import Final
 
 from sqlalchemy import (
@@ -13,12 +14,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     bindparam,
     delete,
     insert,
     select,
 )
 
+from keyturn.store.functions import functions
 from keyturn.store.metadata import RowId, metadata
 
 UNQUALIFIED: Final = ""
@@ -39,6 +42,21 @@ def statements_of(connection: Connection, function_id: int, qualifier: str) -> d
     """Return the statements of a policy by their ids, in the order they were added."""
     rows = connection.execute(_STATEMENTS, {"of_function": function_id, "of_qualifier": qualifier})
     return {row.statement_id: row.statement for row in rows}
+
+
+def tags_and_statements_of(
+    connection: Connection, arn: str, qualifier: str
+) -> tuple[dict[str, str] | None, list[str]]:
+    """Return what every decision on a function asks for: its tags, and the statements of a policy.
+
+    Args:
+        arn: the function's, without a qualifier. Of one that doesn't exist, there is neither.
+    """
+    rows = connection.execute(
+        _TAGS_AND_STATEMENTS, {"of_arn": arn, "of_qualifier": qualifier}
+    ).all()
+    tags = json.loads(rows[0].tags) if rows and rows[0].tags is not None else None
+    return tags, [row.statement for row in rows if row.statement is not None]
 
 
 def insert_statement(
@@ -83,5 +101,17 @@ _STATEMENTS: Final = (
         permissions.c.function_id == bindparam("of_function"),
         permissions.c.qualifier == bindparam("of_qualifier"),
     )
+    .order_by(permissions.c.id)
+)
+_TAGS_AND_STATEMENTS: Final = (
+    select(functions.c.tags, permissions.c.statement)
+    .outerjoin(
+        permissions,
+        and_(
+            permissions.c.function_id == functions.c.id,
+            permissions.c.qualifier == bindparam("of_qualifier"),
+        ),
+    )
+    .where(functions.c.arn == bindparam("of_arn"))
     .order_by(permissions.c.id)
 )

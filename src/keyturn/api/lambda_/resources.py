@@ -25,7 +25,6 @@ from keyturn.api.tag_keys import Keys
 from keyturn.functions import layers, permission, policy_text
 from keyturn.functions.layers import LayerRef
 from keyturn.functions.names import FunctionRef
-from keyturn.store import functions as rows
 from keyturn.store.database import Database
 
 
@@ -85,11 +84,10 @@ class LambdaResources:
 
     def _resource(self, reference: FunctionRef) -> Resource:
         with self._database.read() as connection:
-            function = rows.find_by_arn(connection, reference.arn)
-            if function is None:
-                return Resource(reference.asked_arn)
-            policy = permission.policy_of(connection, function, reference.qualifier)
-        return Resource(reference.asked_arn, policy, tag_keys.of_resource(function.tags))
+            tags, policy = permission.tags_and_policy_of(
+                connection, reference.arn, reference.qualifier
+            )
+        return Resource(reference.asked_arn, policy, tag_keys.of_resource(tags))
 
     def _version(self, reference: LayerRef) -> Resource:
         with self._database.read() as connection:
