@@ -66,7 +66,9 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         self._workers = ThreadPoolExecutor(INVOCATIONS_AT_ONCE_MAX, "invocation")
 
     @override
-    def process_request(self, request: socket.socket, client_address: object) -> None:
+    def process_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
         # A thread that waits for work is woken sooner than a new one starts.
         self._workers.submit(self.process_request_thread, request, client_address)
 
