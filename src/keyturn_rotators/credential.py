@@ -2,7 +2,11 @@
 
 * ``engine``, ``host``, ``username`` and ``password`` are needed; ``dbname``, ``port`` (a number or
   its digits) and ``ssl`` (true, false or those words) may be left out.
-* Every other key, ``masterarn`` for one, is kept as it is.
+* ``masterarn`` names the administrator's secret, where a rotation needs one.
+* ``caCertificate`` is the PEM text of the CAs that may vouch for the server, in place of the
+  function's; and ``passwordPolicy`` what its passwords are made of (``passwords``). AWS's
+  functions know neither.
+* Every other key is kept as it is. An engine may know keys of its own.
 * An ``ssl`` that isn't understood is an error, never a weaker connection.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
@@ -25,7 +29,7 @@ PORT_MAX: Final = 65_535
 # A NUL ends a text on its way through a driver, and half a character can't be sent at all.
 _UNUSABLE: Final = re.compile("[\0\ud800-\udfff]")
 _NEEDED: Final = ("engine", "host", "username", "password")
-_LOGIN: Final = ("host", "port", "dbname", "username", "ssl")
+_LOGIN: Final = ("host", "port", "dbname", "username", "ssl", "ca_certificate", "masterarn", "own")
 _SSL: Final[Mapping[object, bool | None]] = {
     None: None,
     True: True,
@@ -37,11 +41,19 @@ _SSL: Final[Mapping[object, bool | None]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What an engine's secrets are called, and what they may leave out."""
+    """What an engine's secrets are called, and what they may leave out.
+
+    Attributes:
+        dbname: "" for an engine that has no databases to log in to.
+        own_keys: the keys that only this engine knows, and that say who logs in or where.
+        unusable_letters: what no password of it can hold, or no driver can send.
+    """
 
     engines: frozenset[str]
     port: int
-    dbname: str
+    dbname: str = ""
+    own_keys: tuple[str, ...] = ()
+    unusable_letters: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,9 @@ class Credential:
     Attributes:
         stage: the label by which the version was found, for messages.
         ssl: True for TLS with a verified server, False for none, None if the secret doesn't say.
+        ca_certificate: PEM; None for the CAs that the function knows.
+        masterarn: the administrator's secret.
+        own: the values of ``Defaults.own_keys``, as they are in the document.
     """
 
     stage: str
@@ -59,6 +74,9 @@ class Credential:
     dbname: str
     username: str
     ssl: bool | None
+    ca_certificate: str | None = field(default=None, repr=False)
+    masterarn: str | None = None
+    own: Mapping[str, Any] = field(default_factory=dict)
     password: str = field(repr=False)
     document: Mapping[str, Any] = field(repr=False)
 
@@ -70,6 +88,10 @@ class Credential:
     def with_password(self, password: str) -> "Credential":
         """Return the same login with another password."""
         return replace(self, password=password, document={**self.document, "password": password})
+
+    def with_username(self, username: str) -> "Credential":
+        """Return the login of another user, at the same place."""
+        return replace(self, username=username, document={**self.document, "username": username})
 
     def to_json(self) -> str:
         """Return the secret's text, every key in its place."""
@@ -93,9 +115,12 @@ def parse(text: str, stage: str, defaults: Defaults) -> Credential:
         stage=stage,
         host=_text(document, "host"),
         port=_port(document.get("port", defaults.port)),
-        dbname=_text(document, "dbname") if document.get("dbname") else defaults.dbname,
+        dbname=_optional(document, "dbname") or defaults.dbname,
         username=_text(document, "username"),
         ssl=_ssl(document.get("ssl")),
+        ca_certificate=_optional(document, "caCertificate"),
+        masterarn=_optional(document, "masterarn"),
+        own={key: document[key] for key in defaults.own_keys if key in document},
         password=_text(document, "password"),
         document=document,
     )
@@ -140,6 +165,10 @@ def _text(document: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or _UNUSABLE.search(value):
         raise _unusable(key, "a text without NUL or half characters")
     return value
+
+
+def _optional(document: Mapping[str, Any], key: str) -> str | None:
+    return _text(document, key) if document.get(key) else None
 
 
 def _port(value: object) -> int:

@@ -7,14 +7,18 @@
   + SecretValueError            a version's value isn't one of this function's secrets
     - MissingKeyError
     - WrongEngineError
+    - UsernameTooLongError      there is no room for the second user's name
+    - AdminSecretError          the admin secret can't be used for this secret
   + DifferentTargetError        two versions of the secret aren't for the same user and place
   + TargetError                 the database, or the way to it
     - UnreachableError          nothing answers there
     - ConnectionLostError       the connection broke under a statement
     - EncryptionError           TLS isn't there, or isn't to be trusted
     - LoginRefusedError         it answers, and doesn't let the user in
+    - AdminLoginRefusedError    nor the administrator
     - PasswordNotAskedError     it lets the user in whatever the password
-    - MissingRightError         the user may not change its password
+    - MissingRightError         who is logged in may not make the change
+    - RightsDifferError         one of two alternating users can't be made like the other
     - PasswordRefusedError      it doesn't take this password; a fresh one may do
     - ReadOnlyTargetError       it is a replica, or read-only
     - StatementFailedError      anything else that it says to a statement
@@ -84,6 +88,25 @@ class WrongEngineError(SecretValueError):
         )
 
 
+class UsernameTooLongError(SecretValueError):
+    """The second user's name would be longer than the database takes."""
+
+    def __init__(self, length: int, length_max: int) -> None:
+        super().__init__(
+            f"The secret's username is {length} long, and may be {length_max} for a second user "
+            "to be named after it. Put a login with a shorter name, or rotate as a single user."
+        )
+
+
+class AdminSecretError(SecretValueError):
+    """The admin secret can't be used for this secret."""
+
+    def __init__(self, arn: str, reason: str) -> None:
+        super().__init__(
+            f"The admin secret {arn} (the secret's masterarn) can't be used: {reason}."
+        )
+
+
 class DifferentTargetError(RotationError):
     """Two versions of the secret aren't for the same user and place."""
 
@@ -145,6 +168,13 @@ class LoginRefusedError(TargetError):
         )
 
 
+class AdminLoginRefusedError(TargetError):
+    """The database answers, and doesn't let the administrator in."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"The administrator's login was refused. {said}")
+
+
 class PasswordNotAskedError(TargetError):
     """The database lets the user in whatever the password, so a login proves nothing."""
 
@@ -157,12 +187,28 @@ class PasswordNotAskedError(TargetError):
 
 
 class MissingRightError(TargetError):
-    """The user may not change its own password."""
+    """Who is logged in may not make the change.
 
-    def __init__(self, where: str, said: str) -> None:
+    Args:
+        advice: what to do about it, as a sentence; by default, what a user needs for itself.
+    """
+
+    def __init__(self, where: str, said: str, advice: str = "") -> None:
+        advice = advice or (
+            "Grant it the right to change its own password, or name an administrator's secret "
+            'in the secret as "masterarn".'
+        )
+        super().__init__(f"The login at {where} hasn't the right to do this: {said}. {advice}")
+
+
+class RightsDifferError(TargetError):
+    """One of two alternating users can't be made like the other one."""
+
+    def __init__(self, model: str, follower: str, drift: str) -> None:
         super().__init__(
-            f"The user may not change its own password at {where}: {said}. Password commands are "
-            "restricted there (as by rds.restrict_password_commands). Grant the right to the user."
+            f"{follower} couldn't be given the rights of {model}, so its password was left as it "
+            f"is. What differs still (+ lacking, - too much): {drift[:_SAID_LETTERS_MAX]}. "
+            "Let the administrator of masterarn's secret have the rights to grant and revoke it."
         )
 
 

@@ -5,7 +5,7 @@ AWS_ENDPOINT_URL does as well) and the password policy's variables.
 """
 
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -43,16 +43,21 @@ def rotate(event: Mapping[str, str], strategy: Strategy) -> None:
     keep_values_out()
     policy = PasswordPolicy.from_environment(os.environ)
     client = secrets_manager()
+    defaults = strategy.engine.defaults
     rotation = Rotation(
         versions=SecretVersions(
             client=client,
             secret_id=_member(event, "SecretId"),
             token=_member(event, "ClientRequestToken"),
             rotation_token=event.get("RotationToken"),
-            defaults=strategy.engine.defaults,
+            defaults=defaults,
         ),
         strategy=strategy,
-        make_password=partial(policy.make, client),
+        make_password=lambda current: (
+            policy.of_secret(current.document.get("passwordPolicy"))
+            .without(defaults.unusable_letters)
+            .make(client)
+        ),
     )
     try:
         rotation.run(_member(event, "Step"))

@@ -1,16 +1,20 @@
-"""Which passwords a function makes: its environment says, Secrets Manager makes them.
+"""Which passwords a function makes: its environment and the secret say, the API makes them.
 
-The variables are those of AWS's functions. A value that isn't understood is an error: a misspelt
-EXCLUDE_PUNCTUATION would otherwise show only when the target refuses a password.
+* The environment's variables are those of AWS's functions.
+* A secret's own ``passwordPolicy``, an object with members of GetRandomPassword such as
+  PasswordLength, comes before them, member by member.
+* What the engine can't take is left out whatever they say.
+* A value that isn't understood is an error: a misspelt EXCLUDE_PUNCTUATION would otherwise show
+  only when the target refuses a password.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_available-rotation-templates.html
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
-from keyturn_rotators.errors import SettingError
+from keyturn_rotators.errors import SecretValueError, SettingError
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -22,6 +26,15 @@ LENGTH_MAX: Final = 4096
 EXCLUDED_DEFAULT: Final = ":/@\"'\\"
 _TRUE: Final = {"true", "1", "y", "yes"}
 _FALSE: Final = {"false", "0", "n", "no", ""}
+_MEMBERS: Final = {
+    "PasswordLength": "length",
+    "ExcludeCharacters": "exclude_characters",
+    "ExcludeNumbers": "exclude_numbers",
+    "ExcludePunctuation": "exclude_punctuation",
+    "ExcludeUppercase": "exclude_uppercase",
+    "ExcludeLowercase": "exclude_lowercase",
+    "RequireEachIncludedType": "require_each_included_type",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +68,26 @@ class PasswordPolicy:
             ),
         )
 
+    def of_secret(self, own: object) -> "PasswordPolicy":
+        """Return this policy with what a secret's ``passwordPolicy`` says in its place.
+
+        Args:
+            own: the member's value; None if the secret has none.
+
+        Raises:
+            SecretValueError: it isn't an object of members that there are, with their types.
+        """
+        if own is None:
+            return self
+        if not isinstance(own, Mapping):
+            raise _unusable(f"an object with members of: {', '.join(_MEMBERS)}")
+        members: dict[str, Any] = {_field(name): _checked(name, own[name]) for name in own}
+        return replace(self, **members)
+
+    def without(self, letters: str) -> "PasswordPolicy":
+        """Return this policy with these letters left out as well."""
+        return replace(self, exclude_characters=self.exclude_characters + letters)
+
     def make(self, client: "SecretsManagerClient") -> str:
         """Return a fresh password."""
         return client.get_random_password(**self._request())["RandomPassword"]
@@ -84,3 +117,30 @@ def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
     if word not in _TRUE | _FALSE:
         raise SettingError(name, "true or false")
     return word in _TRUE
+
+
+def _field(name: str) -> str:
+    if name not in _MEMBERS:
+        raise _unusable(f"an object with no other members than: {', '.join(_MEMBERS)}")
+    return _MEMBERS[name]
+
+
+def _checked(name: str, value: object) -> object:
+    match name:
+        case "PasswordLength":
+            is_right = type(value) is int and 0 < value <= LENGTH_MAX
+            rule = f"a number from 1 to {LENGTH_MAX}"
+        case "ExcludeCharacters":
+            is_right, rule = isinstance(value, str), "a text"
+        case _:
+            is_right, rule = isinstance(value, bool), "true or false"
+    if not is_right:
+        raise _unusable(f"right: {name} must be {rule}")
+    return value
+
+
+def _unusable(rule: str) -> SecretValueError:
+    return SecretValueError(
+        f'The secret\'s "passwordPolicy" must be {rule}. '
+        "Correct it with: aws secretsmanager put-secret-value."
+    )

@@ -7,6 +7,7 @@ The rules, which hold through a crash at any line:
 * A version that is AWSCURRENT is done: every step of its rotation then does nothing.
 * Only a version that AWSPENDING is on is worked on. A value put by hand in the meantime takes the
   label away, and thereby stops the rotation.
+* An AWSPENDING value that isn't for AWSCURRENT's user and place is refused by every step.
 * The log says which step of which secret and token; no value, also under DEBUG.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
@@ -15,6 +16,7 @@ AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 import logging
 
 from keyturn_rotators.credential import Credential
@@ -37,11 +39,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
-    """One secret's rotation, and how it is done."""
+    """One secret's rotation, and how it is done.
+
+    Attributes:
+        make_password: returns a fresh password for a secret like AWSCURRENT.
+    """
 
     versions: SecretVersions
     strategy: Strategy
-    make_password: Callable[[], str]
+    make_password: Callable[[Credential], str]
 
     def run(self, step: str) -> None:
         """Do a step, if the secret's labels say that it is to be done.
@@ -67,17 +73,24 @@ class Rotation:
             case Step.TEST:
                 self._test()
             case Step.FINISH:
+                self._checked_pending()
                 self.versions.promote(current_version_id=_holder(stages, CURRENT))
 
     def _create(self) -> None:
         # AWSCURRENT first: a secret that can't be rotated gets no AWSPENDING value.
         current = self.versions.current()
         if self.versions.pending() is None:
-            self.versions.store_pending(self.strategy.propose(current, self.make_password))
+            make_password = partial(self.make_password, current)
+            self.versions.store_pending(self.strategy.propose(current, make_password))
 
     def _test(self) -> None:
-        with self.strategy.engine.login(self._pending()) as session:
+        with self.strategy.engine.login(self._checked_pending()) as session:
             session.probe()
+
+    def _checked_pending(self) -> Credential:
+        pending = self._pending()
+        self.strategy.check(pending, self.versions.current())
+        return pending
 
     def _pending(self) -> Credential:
         pending = self.versions.pending()

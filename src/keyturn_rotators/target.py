@@ -1,13 +1,27 @@
 """What a strategy asks of a database, whichever it is.
 
 A strategy knows logins and what to change, no SQL; an engine knows its driver and its SQL, no
-secrets and no API.
+secrets and no API. Every engine is an ``Engine``; those that can keep two passwords of a user are
+a ``DualEngine`` too, those that can make one user like another a ``CloningEngine``.
+
+Every method may raise, besides what it says:
+
+* UnreachableError, EncryptionError: there is no way to the database, or none to be trusted.
+* MissingRightError: who is logged in may not do this.
+* PasswordRefusedError: the database doesn't take this password.
+* ReadOnlyTargetError: it takes no changes.
+* StatementFailedError: it failed for another reason; nothing was changed by it.
+* ConnectionLostError: the connection broke; the change is made or isn't.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from keyturn_rotators.credential import Credential, Defaults
+from keyturn_rotators.errors import UsernameTooLongError
+from keyturn_rotators.rights import Right
 
 
 class Session(Protocol):
@@ -18,15 +32,15 @@ class Session(Protocol):
         ...
 
     def change_own_password(self, password: str) -> None:
-        """Give the user that is logged in another password.
+        """Give the user that is logged in another password, in place of every one it has."""
+        ...
 
-        Raises:
-            MissingRightError: the user may not.
-            PasswordRefusedError: the database doesn't take this password.
-            ReadOnlyTargetError: the database takes no changes.
-            StatementFailedError: it failed for another reason; the password is unchanged.
-            ConnectionLostError: the connection broke; the password is changed or isn't.
-        """
+
+class Administration(Protocol):
+    """An administrator's login."""
+
+    def set_password(self, username: str, password: str) -> None:
+        """Let a user log in with this password, and with no other."""
         ...
 
 
@@ -42,9 +56,115 @@ class Engine(Protocol):
         """Log in, and out at the end.
 
         Raises:
-            UnreachableError: nothing answers there.
-            EncryptionError: TLS isn't there, or isn't to be trusted.
             LoginRefusedError: it answers, and doesn't let the user in.
             PasswordNotAskedError: it lets the user in whatever the password.
         """
         ...
+
+    def administer(
+        self, admin: Credential, current: Credential
+    ) -> AbstractContextManager[Administration]:
+        """Log in as an administrator of the place where ``current`` logs in.
+
+        Raises:
+            LoginRefusedError: it answers, and doesn't let the administrator in.
+        """
+        ...
+
+
+class DualSession(Session, Protocol):
+    """A login to a database whose users may have two passwords at once."""
+
+    def keep_two_passwords(self, kept: str, fresh: str) -> None:
+        """Let the user that is logged in log in with these two, at every moment, and no other.
+
+        Args:
+            kept: a password that works already.
+        """
+        ...
+
+
+class DualAdministration(Administration, Protocol):
+    """An administrator's login to a database whose users may have two passwords at once."""
+
+    def keep_two_passwords(self, username: str, kept: str, fresh: str) -> None:
+        """Let a user log in with these two, at every moment, and with no other.
+
+        Args:
+            kept: a password that works already.
+        """
+        ...
+
+
+class DualEngine(Engine, Protocol):
+    """A kind of database whose users may have two passwords at once."""
+
+    def login(self, credential: Credential) -> AbstractContextManager[DualSession]: ...
+
+    def administer(
+        self, admin: Credential, current: Credential
+    ) -> AbstractContextManager[DualAdministration]: ...
+
+
+class CloningAdministration(Administration, Protocol):
+    """An administrator's login, to make one user like another."""
+
+    def rights_of(self, username: str) -> Sequence[Right]:
+        """Return a user's rights, without its password, in the order in which to give them.
+
+        The first is that the user is there at all; of a user that isn't, there are none.
+        """
+        ...
+
+    def grant(self, username: str, right: Right) -> None:
+        """Give a user a right, in exactly this way, in place of another way that it has it.
+
+        A user that this makes can't log in before its password is set.
+        """
+        ...
+
+    def revoke(self, username: str, right: Right) -> None:
+        """Take a right from a user."""
+        ...
+
+
+class CloningEngine(Engine, Protocol):
+    """A kind of database that has users with rights to copy."""
+
+    @property
+    def clone_names(self) -> "CloneNames":
+        """How the second of two alternating users is called."""
+        ...
+
+    def administer(
+        self, admin: Credential, current: Credential
+    ) -> AbstractContextManager[CloningAdministration]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloneNames:
+    """How the second of two alternating users is called: as by AWS's functions.
+
+    Attributes:
+        length_max: of a username; in bytes of UTF-8 if ``is_in_bytes``, else in letters.
+    """
+
+    length_max: int
+    is_in_bytes: bool = False
+    suffix: str = "_clone"
+
+    def other(self, username: str) -> str:
+        """Return the other one of the two users.
+
+        Raises:
+            UsernameTooLongError: the database takes no name that long.
+        """
+        if username.endswith(self.suffix) and username != self.suffix:
+            return username.removesuffix(self.suffix)
+        other = username + self.suffix
+        if self._length(other) > self.length_max:
+            raise UsernameTooLongError(self._length(username), self.length_max - len(self.suffix))
+        return other
+
+    def _length(self, name: str) -> int:
+        return len(name.encode()) if self.is_in_bytes else len(name)

@@ -7,12 +7,12 @@ AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import logging
 from typing import TYPE_CHECKING, Final
 
 from keyturn_rotators.credential import Credential, Defaults, parse
-from keyturn_rotators.errors import NotRotatableError, SecretValueError
+from keyturn_rotators.errors import AdminSecretError, NotRotatableError, SecretValueError
 from keyturn_rotators.logs import LOGGER_NAME
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
 PREVIOUS: Final = "AWSPREVIOUS"
+#: What messages call the login of the administrator.
+ADMIN: Final = "the admin secret's AWSCURRENT"
 
 _log = logging.getLogger(LOGGER_NAME)
 
@@ -78,6 +80,25 @@ class SecretVersions:
         return self._read(
             {"SecretId": self.secret_id, "VersionId": self.token, "VersionStage": PENDING}, PENDING
         )
+
+    def administrator(self, current: Credential) -> Credential | None:
+        """Return the login of the administrator whose secret ``current`` names.
+
+        It is of the same place: an administrator of elsewhere has no business here.
+
+        Raises:
+            AdminSecretError: there is no such secret, or it is for another place.
+        """
+        if current.masterarn is None:
+            return None
+        admin = self._read({"SecretId": current.masterarn, "VersionStage": CURRENT}, ADMIN)
+        if admin is None:
+            raise AdminSecretError(current.masterarn, "it has no AWSCURRENT value, or isn't there")
+        if admin.where != current.where:
+            raise AdminSecretError(
+                current.masterarn, f"it is for {admin.where}, and the secret for {current.where}"
+            )
+        return admin if admin.ssl is not None else replace(admin, ssl=current.ssl)
 
     def store_pending(self, credential: Credential) -> None:
         """Keep a login as this rotation's, unless the rotation has one already."""

@@ -43,8 +43,8 @@ def test_a_rotation_that_died_anywhere_and_is_resumed_ends_right(bench: Bench) -
             FIRST_PASSWORD
         )
 
-    # Twice for each of 13 calls to the API, twice for each of 4 to the database.
-    assert place == 34
+    # Twice for each of 16 calls to the API, twice for each of 4 to the database.
+    assert place == 40
 
 
 def test_every_step_may_be_done_twice(bench: Bench) -> None:

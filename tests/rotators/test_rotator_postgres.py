@@ -11,7 +11,7 @@ from psycopg import errors, sql
 import pytest
 
 from keyturn_rotators.credential import Credential, parse
-from keyturn_rotators.engines import postgres
+from keyturn_rotators.engines import postgres, postgres_connection
 from keyturn_rotators.engines.postgres import Postgres
 from keyturn_rotators.errors import (
     ConnectionLostError,
@@ -164,7 +164,7 @@ def test_a_connection_that_breaks_is_told_from_one_that_was_never_made(
 def test_a_change_that_waits_too_long_is_given_up(
     server: PostgresServer, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(postgres_connection, "STATEMENT_SECONDS", 1)
     with server.connect() as other, other.transaction():
         other.execute(f'ALTER ROLE "{role}" CONNECTION LIMIT 5'.encode())
 
@@ -175,7 +175,9 @@ def test_a_change_that_waits_too_long_is_given_up(
 
 
 def test_a_missing_right_is_named() -> None:
-    error = postgres._statement_error(errors.InsufficientPrivilege(), credential(1, "app"))
+    error = postgres_connection.statement_error(
+        errors.InsufficientPrivilege(), credential(1, "app")
+    )
 
     assert isinstance(error, MissingRightError)
 

@@ -13,7 +13,7 @@ from keyturn_rotators.engines.postgres import Postgres
 from keyturn_rotators.errors import MissingKeyError, NotRotatableError
 from keyturn_rotators.steps import Rotation, Step
 from keyturn_rotators.strategies import SingleUser
-from keyturn_rotators.target import Session
+from keyturn_rotators.target import Administration, Session
 from keyturn_rotators.versions import SecretVersions
 from support.simulated_secretsmanager import SimulatedSecretsManager
 
@@ -27,6 +27,11 @@ class UntouchableEngine:
 
     def login(self, credential: Credential) -> AbstractContextManager[Session]:
         raise AssertionError(f"a login was tried with {credential}")
+
+    def administer(
+        self, admin: Credential, current: Credential
+    ) -> AbstractContextManager[Administration]:
+        raise AssertionError(f"a login was tried with {admin} for {current}")
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class Attempt:
         Rotation(
             versions=versions,
             strategy=SingleUser(UntouchableEngine()),
-            make_password=lambda: uuid.uuid4().hex,
+            make_password=lambda _: uuid.uuid4().hex,
         ).run(step)
 
     def operations(self) -> list[str]:

@@ -7,13 +7,13 @@ point.arm(3)    # the fourth place where it could die
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from types_boto3_secretsmanager import SecretsManagerClient
 
 from keyturn_rotators.credential import Credential, Defaults
-from keyturn_rotators.target import Engine, Session
+from keyturn_rotators.target import Administration, Engine, Session
 
 
 class Crash(BaseException):
@@ -55,6 +55,12 @@ class CrashingEngine:
     def defaults(self) -> Defaults:
         """What the engine's secrets are called."""
         return self.engine.defaults
+
+    def administer(
+        self, admin: Credential, current: Credential
+    ) -> AbstractContextManager[Administration]:
+        """Log in as an administrator, which no test makes die."""
+        return self.engine.administer(admin, current)
 
     @contextmanager
     def login(self, credential: Credential) -> Iterator[Session]:

@@ -66,7 +66,7 @@ class Bench:
                 defaults=strategy.engine.defaults,
             ),
             strategy=strategy,
-            make_password=lambda: PasswordPolicy().make(self.client),
+            make_password=lambda _: PasswordPolicy().make(self.client),
         )
 
     def rotate(self, arn: str, token: str | None = None) -> str:

@@ -100,13 +100,32 @@ def build(template: Template, target: Platform) -> bytes:
     return packed
 
 
-def _sources(template: Template) -> Iterator[Path]:
-    root = _rotators()
-    yield from root.glob("*.py")
-    yield root / "engines" / "__init__.py"
-    yield root / "engines" / f"{template.engine}.py"
-    yield root / "templates" / "__init__.py"
-    yield root / "templates" / f"{template.module}.py"
+def _sources(template: Template) -> set[Path]:
+    """Return the files of the modules that a template imports, and those import, and so on."""
+    found: set[Path] = set()
+    waiting = [f"{_ROTATORS}.templates.{template.module}"]
+    while waiting:
+        new = set(_files_of(waiting.pop())) - found
+        found |= new
+        waiting += [name for path in new for name in _imported(path)]
+    return found
+
+
+def _files_of(module: str) -> Iterator[Path]:
+    """Yield a module's file, and those of the packages that it is in."""
+    folder = _rotators().parent
+    for name in module.split("."):
+        folder /= name
+        yield from (
+            path for path in (folder / "__init__.py", folder.with_suffix(".py")) if path.is_file()
+        )
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(_ROTATORS):
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
 def _entry_point(template: Template) -> str:

@@ -1,0 +1,139 @@
+"""What PostgreSQL's catalogue says of a role, as rights. Only read.
+
+PostgreSQL: https://www.postgresql.org/docs/current/catalogs.html
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, LiteralString
+
+from keyturn_rotators.rights import Right
+
+if TYPE_CHECKING:
+    import psycopg
+
+#: From here on a membership has the options INHERIT and SET.
+WITH_OPTIONS: Final = 160_000
+_FLAGS: Final = ("SUPERUSER", "CREATEROLE", "CREATEDB", "INHERIT", "REPLICATION", "BYPASSRLS")
+# Members of it log in by IAM alone. AWS: "IAM database authentication", PostgreSQL.
+_NOT_COPIED: Final = "rds_iam"
+
+
+class Catalogue:
+    """The catalogue, as one connection sees it."""
+
+    def __init__(self, connection: "psycopg.Connection") -> None:
+        self._connection = connection
+
+    def has_role(self, name: str) -> bool:
+        """Return whether there is a role."""
+        return bool(self._rows("SELECT FROM pg_roles WHERE rolname = %s", name))
+
+    def attributes(self, role: str) -> Iterator[Right]:
+        """Yield what a role is, and its limits; the values are as ALTER ROLE takes them."""
+        ((*flags, limit, until),) = self._rows(_ATTRIBUTES, role)
+        for name, is_on in zip(_FLAGS, flags, strict=True):
+            yield Right(("attribute", name), name if is_on else f"NO{name}")
+        yield Right(("attribute", "CONNECTION LIMIT"), f"CONNECTION LIMIT {limit}")
+        zone = "" if until == "infinity" else "+00"
+        yield Right(("attribute", "VALID UNTIL"), f"VALID UNTIL '{until}{zone}'")
+
+    def settings(self, role: str) -> Iterator[Right]:
+        """Yield what a role is set to, everywhere ("") and in single databases."""
+        for dbname, setting in self._rows(_SETTINGS, role):
+            name, _, value = setting.partition("=")
+            yield Right(("setting", dbname, name), value)
+
+    def memberships(self, role: str) -> Iterator[Right]:
+        """Yield the roles that a role was made a member of, and how."""
+        has_options = self._connection.info.server_version >= WITH_OPTIONS
+        query = _MEMBERSHIPS if has_options else _MEMBERSHIPS_WITHOUT_OPTIONS
+        for group, *values in self._rows(query, role, _NOT_COPIED):
+            named = zip(("ADMIN", "INHERIT", "SET"), values, strict=False)
+            told = [f"{name} {str(is_on).upper()}" for name, is_on in named]
+            yield Right(("member", group), ", ".join(told))
+
+    def owns_any(self, role: str) -> bool:
+        """Return whether a role itself owns something, in this database or in all."""
+        return bool(self._rows(_NOTED, "o", role))
+
+    def privileges(self, role: str) -> Iterator[Right]:
+        """Yield what was granted to a role by its name, in this database or in all.
+
+        The subjects have GRANT's words: a kind of object, the object, a column or "", a privilege.
+        """
+        if not self._rows(_NOTED, "a", role):
+            return
+        for kind, identity, column, privilege, is_grantable in self._rows(_PRIVILEGES, role):
+            option = "WITH GRANT OPTION" if is_grantable else ""
+            yield Right(("privilege", kind, identity, column or "", privilege), option)
+
+    def _rows(self, query: LiteralString, *values: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query, values).fetchall()
+
+
+_ATTRIBUTES: Final = """
+SELECT rolsuper, rolcreaterole, rolcreatedb, rolinherit, rolreplication, rolbypassrls,
+       rolconnlimit, coalesce(rolvaliduntil AT TIME ZONE 'UTC', 'infinity')::text
+FROM pg_roles WHERE rolname = %s
+"""
+_SETTINGS: Final = """
+SELECT coalesce(d.datname, ''), unnest(s.setconfig)
+FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+     LEFT JOIN pg_database d ON d.oid = s.setdatabase
+WHERE r.rolname = %s ORDER BY 1, 2
+"""
+_MEMBERSHIPS: Final = """
+SELECT g.rolname, bool_or(m.admin_option), bool_or(m.inherit_option), bool_or(m.set_option)
+FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
+WHERE r.rolname = %s AND g.rolname <> %s GROUP BY 1 ORDER BY 1
+"""
+_MEMBERSHIPS_WITHOUT_OPTIONS: Final = """
+SELECT g.rolname, bool_or(m.admin_option)
+FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
+WHERE r.rolname = %s AND g.rolname <> %s GROUP BY 1 ORDER BY 1
+"""
+# pg_shdepend has an owner as "o", whoever is in a list of privileges as "a".
+_NOTED: Final = """
+SELECT FROM pg_shdepend
+WHERE refclassid = 'pg_authid'::regclass AND deptype = %s
+  AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
+  AND dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+LIMIT 1
+"""
+# By the ids of the objects of which the server notes it: no catalogue is read through.
+_PRIVILEGES: Final = """
+WITH grantee AS (SELECT oid FROM pg_roles WHERE rolname = %s),
+noted AS (
+    SELECT classid, objid, objsubid FROM pg_shdepend
+    WHERE refclassid = 'pg_authid'::regclass AND refobjid = (SELECT oid FROM grantee)
+      AND deptype = 'a'
+      AND dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+),
+granted (kind, classid, objid, name, acl) AS (
+    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+           n.classid, n.objid, NULL, c.relacl
+    FROM noted n JOIN pg_class c ON c.oid = n.objid
+    WHERE n.classid = 'pg_class'::regclass AND n.objsubid = 0
+    UNION ALL
+    SELECT 'TABLE', n.classid, n.objid, a.attname, a.attacl
+    FROM noted n JOIN pg_attribute a ON a.attrelid = n.objid AND a.attnum = n.objsubid
+    WHERE n.classid = 'pg_class'::regclass AND n.objsubid <> 0
+    UNION ALL
+    SELECT 'SCHEMA', n.classid, n.objid, NULL, s.nspacl
+    FROM noted n JOIN pg_namespace s ON s.oid = n.objid WHERE n.classid = 'pg_namespace'::regclass
+    UNION ALL
+    SELECT 'DATABASE', n.classid, n.objid, NULL, d.datacl
+    FROM noted n JOIN pg_database d ON d.oid = n.objid WHERE n.classid = 'pg_database'::regclass
+    UNION ALL
+    SELECT 'ROUTINE', n.classid, n.objid, NULL, p.proacl
+    FROM noted n JOIN pg_proc p ON p.oid = n.objid WHERE n.classid = 'pg_proc'::regclass
+    UNION ALL
+    SELECT 'TYPE', n.classid, n.objid, NULL, t.typacl
+    FROM noted n JOIN pg_type t ON t.oid = n.objid WHERE n.classid = 'pg_type'::regclass
+)
+SELECT g.kind, (pg_identify_object(g.classid, g.objid, 0)).identity, g.name,
+       e.privilege_type, bool_or(e.is_grantable)
+FROM granted g, aclexplode(g.acl) e
+WHERE e.grantee = (SELECT oid FROM grantee)
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""

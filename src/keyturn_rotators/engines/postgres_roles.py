@@ -1,0 +1,267 @@
+"""PostgreSQL's roles: what an administrator grants and sets for two alternating users.
+
+Two roles that take turns must own the same things, or what one makes is closed to the other. So
+both act as one role (``ALTER ROLE .. SET role``), which owns and is granted everything:
+
+* If the user of the secret acts as an owner role, its clone is a plain copy: a member of the same
+  roles, with the same settings.
+* If it acts as itself, its clone is a member of it and acts as it. It then has what the user has,
+  at once and with nothing to copy. What was made by the clone, or granted to it, while it acted as
+  itself (as by AWS's function) is moved to the user.
+
+Copied in both cases: attributes, connection limit, VALID UNTIL, and settings, also those of one
+database. Privileges are looked at in the secret's database and in what all databases share.
+
+PostgreSQL: https://www.postgresql.org/docs/current/role-membership.html, sql-alterrole.html and
+sql-reassign-owned.html
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+import csv
+import logging
+from typing import TYPE_CHECKING, Final, LiteralString
+
+from keyturn_rotators.credential import Credential
+from keyturn_rotators.engines.postgres_catalogue import WITH_OPTIONS, Catalogue
+from keyturn_rotators.engines.postgres_connection import PostgresConnection
+from keyturn_rotators.logs import LOGGER_NAME
+from keyturn_rotators.rights import Right
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg import sql
+
+_EXISTS: Final = Right(("role",))
+_OWNS: Final = Right(("owner of what the clone made",))
+_ACTS_AS_ITSELF: Final = Right(("acts as itself",), is_own=True)
+_LINK: Final = "INHERIT TRUE, SET TRUE"
+# Their values are lists of names, each quoted by itself (src/bin/pg_dump/dumputils.c,
+# variable_is_guc_list_quote).
+_LISTS_OF_NAMES: Final = frozenset(
+    {
+        "local_preload_libraries",
+        "search_path",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    }
+)
+
+_log = logging.getLogger(LOGGER_NAME)
+
+
+class PostgresAdministration(PostgresConnection):
+    """An administrator's login; see ``target.CloningAdministration``."""
+
+    def __init__(
+        self, connection: "psycopg.Connection", credential: Credential, suffix: str
+    ) -> None:
+        super().__init__(connection, credential)
+        self._catalogue = Catalogue(connection)
+        self._suffix = suffix
+
+    def set_password(self, username: str, password: str) -> None:
+        """Let a role log in with this password."""
+        from psycopg import sql
+
+        with self._change(username, password):
+            verifier = sql.Literal(self._verifier(username, password))
+            self._alter(username, sql.SQL("LOGIN PASSWORD {}").format(verifier))
+
+    def rights_of(self, username: str) -> Sequence[Right]:
+        """Return what a role is and has; see ``target.CloningAdministration``."""
+        with self._refusals():
+            if not self._catalogue.has_role(username):
+                return ()
+            user = self._user_acted_as(username)
+            rights = [_EXISTS, *self._catalogue.attributes(username)]
+            if user is None:
+                rights += self._catalogue.settings(username)
+                return [*rights, *self._catalogue.memberships(username)]
+            link = Right(("setting", "", "role"), user)
+            rights += [each for each in self._catalogue.settings(username) if each != link]
+            return rights if user == username else [*rights, *self._of_its_own(username, user)]
+
+    def grant(self, username: str, right: Right) -> None:
+        """Give a role a right; see ``target.CloningAdministration``."""
+        with self._change(username):
+            match right.subject:
+                case ("role",):
+                    self._create(username)
+                case ("attribute", _):
+                    self._alter(username, _trusted(right.value))
+                case ("setting", dbname, name):
+                    self._alter(username, _set(name, right.value), dbname)
+                case ("member", role):
+                    self._join(username, role, right.value)
+                    self._take_from_clone(username, right)
+                case ("privilege", *what):
+                    self._privilege("GRANT", what, "TO", username, right.value)
+                    self._take_from_clone(username, right)
+                case _:
+                    self._reassign_to_user(username + self._suffix)
+
+    def revoke(self, username: str, right: Right) -> None:
+        """Take a right from a role; see ``target.CloningAdministration``."""
+        from psycopg import sql
+
+        with self._change(username):
+            match right.subject:
+                case ("setting", dbname, name):
+                    self._alter(username, sql.SQL("RESET {}").format(_setting(name)), dbname)
+                case ("member", role):
+                    self._leave(username, role)
+                case ("privilege", *what):
+                    self._privilege("REVOKE", what, "FROM", username)
+                case ("acts as itself",):
+                    self._let_act_as_user(username)
+                case _:
+                    self._reassign_to_user(username)
+
+    def _user(self, username: str) -> str:
+        return username.removesuffix(self._suffix)
+
+    def _user_acted_as(self, username: str) -> str | None:
+        """Return the user that both roles act as; None if they act as an owner role."""
+        user = self._user(username)
+        if not self._catalogue.has_role(user):
+            return None
+        return user if self._acts_as(user) in {None, user} else None
+
+    def _acts_as(self, role: str) -> str | None:
+        for setting in self._catalogue.settings(role):
+            if setting.subject == ("setting", "", "role"):
+                return setting.value
+        return None
+
+    def _of_its_own(self, clone: str, user: str) -> Iterator[Right]:
+        """Yield what a clone has by its own name, as from a time when it acted as itself."""
+        memberships = {right.subject[1]: right for right in self._catalogue.memberships(clone)}
+        acts_as_user = memberships.pop(user, None) is not None and self._acts_as(clone) == user
+        if not acts_as_user:
+            yield _ACTS_AS_ITSELF
+        if self._catalogue.owns_any(clone):
+            yield _OWNS
+        yield from memberships.values()
+        privileges = list(self._catalogue.privileges(clone))
+        if not acts_as_user:
+            yield from privileges
+        elif privileges:
+            _log.warning(
+                "%s was granted %s. That has no effect, since it acts as %s: grant it to that",
+                *(clone, "; ".join(map(str, privileges)), user),
+            )
+
+    def _create(self, username: str) -> None:
+        from psycopg import sql
+
+        # Without a password, and without the right to log in before it has one.
+        self._run(sql.SQL("CREATE ROLE"), _name(username), sql.SQL("NOLOGIN"))
+        if self._user_acted_as(username) not in {None, username}:
+            self._let_act_as_user(username)
+
+    def _let_act_as_user(self, clone: str) -> None:
+        from psycopg import sql
+
+        user = self._user(clone)
+        self._join(clone, user, _LINK)
+        self._alter(clone, sql.SQL("SET role TO {}").format(sql.Literal(user)))
+
+    def _join(self, username: str, role: str, options: str) -> None:
+        from psycopg import sql
+
+        if self._connection.info.server_version < WITH_OPTIONS:
+            options = "ADMIN OPTION" if "ADMIN TRUE" in options else ""
+            if not options:
+                revoke = sql.SQL("REVOKE ADMIN OPTION FOR")
+                self._run(revoke, _name(role), sql.SQL("FROM"), _name(username))
+        ending = sql.SQL("WITH ") + _trusted(options) if options else sql.SQL("")
+        self._run(sql.SQL("GRANT"), _name(role), sql.SQL("TO"), _name(username), ending)
+
+    def _leave(self, username: str, role: str) -> None:
+        from psycopg import sql
+
+        self._run(sql.SQL("REVOKE"), _name(role), sql.SQL("FROM"), _name(username))
+
+    def _privilege(
+        self, act: LiteralString, what: Sequence[str], way: LiteralString, role: str, end: str = ""
+    ) -> None:
+        from psycopg import sql
+
+        kind, identity, column, privilege = what
+        columns = sql.SQL("({})").format(_name(column)) if column else sql.SQL("")
+        granted = (_trusted(privilege), columns, sql.SQL("ON"), _trusted(f"{kind} {identity}"))
+        self._run(sql.SQL(act), *granted, sql.SQL(way), _name(role), _trusted(end))
+
+    def _reassign_to_user(self, clone: str) -> None:
+        from psycopg import sql
+
+        user = self._user(clone)
+        self._run(sql.SQL("REASSIGN OWNED BY"), _name(clone), sql.SQL("TO"), _name(user))
+
+    def _take_from_clone(self, username: str, right: Right) -> None:
+        """Take from a clone what the user that it acts as has been given in its place."""
+        clone = username + self._suffix
+        if self._user_acted_as(clone) != username or not self._catalogue.has_role(clone):
+            return
+        match right.subject:
+            case ("member", role):
+                self._leave(clone, role)
+            case (_, *what):
+                self._privilege("REVOKE", what, "FROM", clone)
+            case _:
+                return
+
+    @contextmanager
+    def _change(self, username: str, *values: str) -> Iterator[None]:
+        user, admin = self._user(username), self._credential.username
+        advice = (
+            "The administrator must be a superuser; or it has CREATEROLE and was given the user: "
+            f'GRANT "{user}" TO "{admin}" WITH ADMIN OPTION.'
+        )
+        with self._refusals(*values, advice=advice), self._connection.transaction():
+            self._prepare_change()
+            yield
+
+    def _alter(self, username: str, change: "sql.Composable", dbname: str = "") -> None:
+        from psycopg import sql
+
+        where = sql.SQL("IN DATABASE {}").format(_name(dbname)) if dbname else sql.SQL("")
+        self._run(sql.SQL("ALTER ROLE"), _name(username), where, change)
+
+    def _run(self, *parts: "sql.Composable") -> None:
+        from psycopg import sql
+
+        self._connection.execute(sql.SQL(" ").join(parts))
+
+
+def _name(name: str) -> "sql.Identifier":
+    from psycopg import sql
+
+    return sql.Identifier(name)
+
+
+def _setting(name: str) -> "sql.Composed":
+    from psycopg import sql
+
+    # One of an extension has a dot in its name.
+    return sql.SQL(".").join(map(_name, name.split(".")))
+
+
+def _set(name: str, value: str) -> "sql.Composed":
+    from psycopg import sql
+
+    values = [value]
+    if name in _LISTS_OF_NAMES:
+        values = next(csv.reader([value], skipinitialspace=True), [""])
+    literals = sql.SQL(", ").join(map(sql.Literal, values))
+    return sql.SQL("SET {} TO {}").format(_setting(name), literals)
+
+
+def _trusted(text: str) -> "sql.SQL":
+    """Return a piece of a statement that the server itself wrote, quoted where it must be."""
+    from psycopg import sql
+
+    return sql.SQL(text)

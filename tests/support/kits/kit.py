@@ -1,0 +1,104 @@
+"""What the conformance tests ask of an engine's kit: a running server, and another look at it.
+
+A kit looks at its server without the code under test: by another client, or by an administrator's
+own statements. Its file has ``start``, which is named in ``kits.registry``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from keyturn_rotators.strategies import AlternatingUsers, DualCredential, SingleUser, Strategy
+
+Document = dict[str, Any]
+
+
+class StrategyName(StrEnum):
+    """A strategy, by the name that ``keyturn function package`` has for it."""
+
+    SINGLE_USER = "single-user"
+    ALTERNATING_USERS = "alternating-users"
+    DUAL_CREDENTIAL = "dual-credential"
+
+
+STRATEGIES: dict[StrategyName, Callable[[Any], Strategy]] = {
+    StrategyName.SINGLE_USER: SingleUser,
+    StrategyName.ALTERNATING_USERS: AlternatingUsers,
+    StrategyName.DUAL_CREDENTIAL: DualCredential,
+}
+
+
+class Kit(ABC):
+    """A running server.
+
+    Attributes:
+        engine: what is tested.
+        strategies: those that the engine has.
+        powers: two things that a user can be allowed, by names of the kit's own.
+        odd_usernames, odd_passwords: the worst that the server takes, also the longest.
+        refused_password: one that the server doesn't take; None if it takes all.
+        changed_by_admin: the strategies for which users haven't the right to change themselves,
+            so that their secrets need ``masterarn``.
+        logs_statements: whether ``log`` shows every statement, as the server logs it.
+    """
+
+    engine: Any
+    strategies: Sequence[StrategyName]
+    powers: tuple[str, str]
+    odd_usernames: Sequence[str] = ()
+    odd_passwords: Sequence[str] = ()
+    refused_password: str | None = None
+    changed_by_admin: Sequence[StrategyName] = ()
+    logs_statements: bool = False
+
+    @property
+    @abstractmethod
+    def address(self) -> tuple[str, int]:
+        """Where the server listens, without TLS."""
+
+    @abstractmethod
+    def document(self, username: str, password: str) -> Document:
+        """Return the value of a user's secret, with ``host`` and ``port`` among its keys."""
+
+    @abstractmethod
+    def admin_document(self) -> Document:
+        """Return the value of an administrator's secret, who has the rights in the docs."""
+
+    @abstractmethod
+    def weak_admin_document(self) -> Document:
+        """Return the value of a secret of somebody who can log in, and may do nothing."""
+
+    @abstractmethod
+    def make_user(self, username: str, password: str) -> None:
+        """Make a user who may do what the docs ask for, and has the first of ``powers``."""
+
+    @abstractmethod
+    def set_password(self, username: str, password: str) -> None:
+        """Change a user's password behind the rotation's back."""
+
+    @abstractmethod
+    def accepts(self, username: str, password: str) -> bool:
+        """Return whether somebody can log in."""
+
+    @abstractmethod
+    def allow(self, username: str, power: str) -> None:
+        """Allow a user something, as a database's owner would."""
+
+    @abstractmethod
+    def forbid(self, username: str, power: str) -> None:
+        """Take that back."""
+
+    @abstractmethod
+    def can(self, username: str, password: str, power: str) -> bool:
+        """Return whether a user who logs in can do something."""
+
+    def log(self) -> bytes:
+        """Return what the server has logged; asked for if ``logs_statements``."""
+        raise NotImplementedError
+
+
+Start = Callable[[Path], AbstractContextManager[Kit]]
+"""Starts a server in a folder that it makes."""

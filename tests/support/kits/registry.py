@@ -1,0 +1,11 @@
+"""The engines that the conformance tests are run for: a name, and its module.
+
+A module has ``KIT``, the class; ``start``, which runs a server in a folder that it makes; and
+``missing``, which says what has to be installed for that, "" if it is all there.
+"""
+
+from typing import Final
+
+KITS: Final = {
+    "postgres": "support.kits.postgres",
+}
