@@ -90,6 +90,11 @@ class PostgresServer:
             process.send_signal(signal.SIGINT)
             process.wait(START_SECONDS_MAX)
 
+    @property
+    def major(self) -> int:
+        """The version's first number."""
+        return int(self.version.partition(".")[0])
+
     def connect(
         self, user: str = ADMIN, password: str = ADMIN_PASSWORD, dbname: str = "postgres"
     ) -> psycopg.Connection:

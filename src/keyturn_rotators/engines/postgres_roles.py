@@ -93,7 +93,7 @@ class PostgresAdministration(PostgresConnection):
                 case ("attribute", _):
                     self._alter(username, _trusted(right.value))
                 case ("setting", dbname, name):
-                    self._alter(username, _set(name, right.value), dbname)
+                    self._set(username, dbname, name, right.value)
                 case ("member", role):
                     self._join(username, role, right.value)
                     self._take_from_clone(username, right)
@@ -137,15 +137,19 @@ class PostgresAdministration(PostgresConnection):
         return None
 
     def _of_its_own(self, clone: str, user: str) -> Iterator[Right]:
-        """Yield what a clone has by its own name, as from a time when it acted as itself."""
+        """Yield what a clone has by its own name, and its user hasn't.
+
+        As from a time when it acted as itself, or when somebody didn't know that it no longer does.
+        """
         memberships = {right.subject[1]: right for right in self._catalogue.memberships(clone)}
         acts_as_user = memberships.pop(user, None) is not None and self._acts_as(clone) == user
         if not acts_as_user:
             yield _ACTS_AS_ITSELF
         if self._catalogue.owns_any(clone):
             yield _OWNS
-        yield from memberships.values()
-        privileges = list(self._catalogue.privileges(clone))
+        has = {*self._catalogue.memberships(user), *self._catalogue.privileges(user)}
+        yield from (right for right in memberships.values() if right not in has)
+        privileges = [right for right in self._catalogue.privileges(clone) if right not in has]
         if not acts_as_user:
             yield from privileges
         elif privileges:
@@ -213,6 +217,12 @@ class PostgresAdministration(PostgresConnection):
                 self._privilege("REVOKE", what, "FROM", clone)
             case _:
                 return
+
+    def _set(self, username: str, dbname: str, name: str, value: str) -> None:
+        # PostgreSQL lets superusers alone give some settings, and any that it doesn't know.
+        advice = f'Have a superuser give it to both: ALTER ROLE "{username}" SET {name} TO ...'
+        with self._refusals(advice=advice):
+            self._alter(username, _set(name, value), dbname)
 
     @contextmanager
     def _change(self, username: str, *values: str) -> Iterator[None]:
