@@ -144,7 +144,7 @@ def test_every_template_is_listed_with_what_it_does() -> None:
 
 
 def test_an_unknown_template_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UnknownTemplateError, match="there is: .*postgres single-user"):
+    with pytest.raises(UnknownTemplateError, match=r"there is: .*postgres single-user"):
         find_template("postgres", "double-user")
 
 

@@ -139,7 +139,7 @@ class PostgresAdministration(PostgresConnection):
     def _of_its_own(self, clone: str, user: str) -> Iterator[Right]:
         """Yield what a clone has by its own name, and its user hasn't.
 
-        As from a time when it acted as itself, or when somebody didn't know that it no longer does.
+        As from a time when it acted as itself, or from somebody who didn't know that it doesn't.
         """
         memberships = {right.subject[1]: right for right in self._catalogue.memberships(clone)}
         acts_as_user = memberships.pop(user, None) is not None and self._acts_as(clone) == user
