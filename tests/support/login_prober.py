@@ -42,7 +42,7 @@ class LoginProber:
 
     @classmethod
     @contextmanager
-    def running(cls, bench: ConformanceBench, arn: str) -> "Iterator[LoginProber]":
+    def running(cls, bench: ConformanceBench, arn: str) -> Iterator["LoginProber"]:
         """Log in until the end of the block."""
         prober = cls(bench=bench, arn=arn)
         thread = threading.Thread(target=prober._run, name="prober")
