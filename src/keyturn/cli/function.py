@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from keyturn.cli import place
+from keyturn.cli import deploy, place
 from keyturn.functions.distributions import Architecture, Platform, Runtime
 from keyturn.functions.packaging import (
     HANDLER,
@@ -23,6 +23,7 @@ app: Final = typer.Typer(
     help="Rotation functions, packaged for Keyturn and for AWS Lambda; where functions run.",
     no_args_is_help=True,
 )
+app.command("deploy")(deploy.deploy_function)
 app.command("place")(place.place)
 app.command("places")(place.list_places)
 
