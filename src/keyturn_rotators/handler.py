@@ -7,7 +7,7 @@ AWS_ENDPOINT_URL does as well) and the password policy's variables.
 from collections.abc import Mapping
 from functools import cache
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
@@ -21,20 +21,24 @@ from keyturn_rotators.errors import (
 from keyturn_rotators.logs import keep_values_out
 from keyturn_rotators.passwords import PasswordPolicy
 from keyturn_rotators.steps import Rotation
-from keyturn_rotators.strategies import Strategy
+from keyturn_rotators.strategies import AlternatingUsers, Strategy
 from keyturn_rotators.versions import SecretVersions
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
+REPORT_DRIFT: Final = "reportDrift"
 # An endpoint that can't be reached must be told before Lambda's usual 30 seconds are over.
 _CONNECT_SECONDS: Final = 4
 _READ_SECONDS: Final = 8
 _ATTEMPTS_MAX: Final = 3
 
 
-def rotate(event: Mapping[str, str], strategy: Strategy) -> None:
+def rotate(event: Mapping[str, str], strategy: Strategy) -> dict[str, Any] | None:
     """Do the step that an event asks for.
+
+    A step that Secrets Manager doesn't know is ``REPORT_DRIFT``, for people: the event has no token
+    then, and the answer says in what the rights of two alternating users differ.
 
     Raises:
         RotationError: it can't be done; the message says why and what to do.
@@ -44,14 +48,16 @@ def rotate(event: Mapping[str, str], strategy: Strategy) -> None:
     policy = PasswordPolicy.from_environment(os.environ)
     client = secrets_manager()
     defaults = strategy.engine.defaults
+    step = _member(event, "Step")
+    versions = SecretVersions(
+        client=client,
+        secret_id=_member(event, "SecretId"),
+        token="" if step == REPORT_DRIFT else _member(event, "ClientRequestToken"),
+        rotation_token=event.get("RotationToken"),
+        defaults=defaults,
+    )
     rotation = Rotation(
-        versions=SecretVersions(
-            client=client,
-            secret_id=_member(event, "SecretId"),
-            token=_member(event, "ClientRequestToken"),
-            rotation_token=event.get("RotationToken"),
-            defaults=defaults,
-        ),
+        versions=versions,
         strategy=strategy,
         make_password=lambda current: (
             policy.of_secret(current.document.get("passwordPolicy"))
@@ -60,10 +66,26 @@ def rotate(event: Mapping[str, str], strategy: Strategy) -> None:
         ),
     )
     try:
-        rotation.run(_member(event, "Step"))
+        if step == REPORT_DRIFT:
+            return _drift(strategy, versions)
+        rotation.run(step)
     except (EndpointError, HTTPClientError) as error:
         said = without_values(str(error))
         raise SecretsManagerUnreachableError(client.meta.endpoint_url, said) from error
+    return None
+
+
+def _drift(strategy: Strategy, versions: SecretVersions) -> dict[str, Any]:
+    if not isinstance(strategy, AlternatingUsers):
+        raise NotRotatableError(f"{REPORT_DRIFT} is about two users, and this function has one.")
+    model = versions.current().username
+    drift = strategy.drift(versions)
+    return {
+        "Model": model,
+        "Follower": strategy.engine.clone_names.other(model),
+        "Missing": [str(right) for right in drift.missing],
+        "Surplus": [str(right) for right in drift.surplus],
+    }
 
 
 @cache

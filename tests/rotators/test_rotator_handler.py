@@ -16,7 +16,9 @@ from keyturn_rotators.errors import (
 )
 from keyturn_rotators.logs import keep_values_out
 from keyturn_rotators.steps import Step
+from keyturn_rotators.templates import postgres_alternating_users as alternating_users
 from keyturn_rotators.templates.postgres_single_user import lambda_handler
+from support.postgres_server import ADMIN, ADMIN_PASSWORD
 from support.rotation_bench import Bench, Login
 
 pytestmark = pytest.mark.engine
@@ -160,3 +162,43 @@ def test_an_endpoint_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
 
     with pytest.raises(SecretsManagerUnreachableError, match=r"http://127\.0\.0\.1:1"):
         lambda_handler(next(events("arn", str(uuid.uuid4()))), None)
+
+
+def test_drift_of_alternating_users_is_reported_by_an_invocation_of_its_own(bench: Bench) -> None:
+    admin = bench.secrets_manager.create(bench.document(ADMIN, ADMIN_PASSWORD))
+    login = bench.login(masterarn=admin)
+    token = bench.secrets_manager.begin_rotation(login.arn)
+    for event in events(login.arn, token):
+        assert alternating_users.lambda_handler(event, None) is None
+    bench.server.execute(f'ALTER ROLE "{login.username}" CONNECTION LIMIT 3')
+
+    report = alternating_users.lambda_handler({"Step": "reportDrift", "SecretId": login.arn}, None)
+
+    assert report == {
+        "Model": f"{login.username}_clone",
+        "Follower": login.username,
+        "Missing": ["attribute CONNECTION LIMIT -1"],
+        "Surplus": [],
+    }
+
+
+def test_drift_of_a_single_user_is_refused_by_name(bench: Bench) -> None:
+    login = bench.login()
+
+    with pytest.raises(NotRotatableError, match="reportDrift is about two users"):
+        lambda_handler({"Step": "reportDrift", "SecretId": login.arn}, None)
+
+
+def test_password_policy_of_the_secret_comes_before_the_environments(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD_LENGTH", "40")
+    monkeypatch.setenv("EXCLUDE_PUNCTUATION", "true")
+    login = bench.login(passwordPolicy={"PasswordLength": 50, "ExcludeNumbers": True})
+
+    rotate(bench, login)
+
+    document = bench.secrets_manager.document(login.arn)
+    assert len(document["password"]) == 50
+    assert document["password"].isalpha()
+    assert document["passwordPolicy"] == {"PasswordLength": 50, "ExcludeNumbers": True}

@@ -1,9 +1,11 @@
 """The password policy that a function's environment says."""
 
+import re
+
 import pytest
 from types_boto3_secretsmanager import SecretsManagerClient
 
-from keyturn_rotators.errors import SettingError
+from keyturn_rotators.errors import SecretValueError, SettingError
 from keyturn_rotators.passwords import LENGTH_MAX, PasswordPolicy
 from support.simulated_secretsmanager import SimulatedSecretsManager
 
@@ -60,3 +62,37 @@ def test_a_length_beyond_the_limits_is_refused_by_name(length: str) -> None:
 def test_a_misspelt_switch_is_refused_by_name() -> None:
     with pytest.raises(SettingError, match="EXCLUDE_PUNCTUATION must be true or false"):
         PasswordPolicy.from_environment({"EXCLUDE_PUNCTUATION": "ture"})
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ("short", "must be an object with members of"),
+        ([], "must be an object with members of"),
+        ({"passwordlength": 1}, "no other members than: PasswordLength"),
+        ({"PasswordLength": 0}, "PasswordLength must be a number from 1 to 4096"),
+        ({"PasswordLength": 4097}, "PasswordLength must be a number from 1 to 4096"),
+        ({"PasswordLength": True}, "PasswordLength must be a number from 1 to 4096"),
+        ({"PasswordLength": "40"}, "PasswordLength must be a number from 1 to 4096"),
+        ({"ExcludeCharacters": 7}, "ExcludeCharacters must be a text"),
+        ({"ExcludeNumbers": "yes"}, "ExcludeNumbers must be true or false"),
+    ],
+)
+def test_policy_in_a_secret_that_is_not_understood_is_refused(own: object, words: str) -> None:
+    with pytest.raises(SecretValueError, match=re.escape(words)):
+        PasswordPolicy().of_secret(own)
+
+
+def test_policy_in_a_secret_replaces_member_by_member() -> None:
+    policy = PasswordPolicy(length=20, exclude_numbers=True)
+
+    own = policy.of_secret({"PasswordLength": 4096, "ExcludeUppercase": True})
+
+    assert own == PasswordPolicy(length=4096, exclude_numbers=True, exclude_uppercase=True)
+    assert policy.of_secret(None) == policy
+
+
+def test_what_an_engine_can_not_take_is_left_out_as_well() -> None:
+    policy = PasswordPolicy().of_secret({"ExcludeCharacters": "x"}).without(";")
+
+    assert policy.exclude_characters == "x;"

@@ -29,13 +29,12 @@ class Catalogue:
         return bool(self._rows("SELECT FROM pg_roles WHERE rolname = %s", name))
 
     def attributes(self, role: str) -> Iterator[Right]:
-        """Yield what a role is, and its limits; the values are as ALTER ROLE takes them."""
+        """Yield what a role is, "on" or "off", and its limits; by ALTER ROLE's words for them."""
         ((*flags, limit, until),) = self._rows(_ATTRIBUTES, role)
         for name, is_on in zip(_FLAGS, flags, strict=True):
-            yield Right(("attribute", name), name if is_on else f"NO{name}")
-        yield Right(("attribute", "CONNECTION LIMIT"), f"CONNECTION LIMIT {limit}")
-        zone = "" if until == "infinity" else "+00"
-        yield Right(("attribute", "VALID UNTIL"), f"VALID UNTIL '{until}{zone}'")
+            yield Right(("attribute", name), "on" if is_on else "off")
+        yield Right(("attribute", "CONNECTION LIMIT"), str(limit))
+        yield Right(("attribute", "VALID UNTIL"), until if until == "infinity" else f"{until}+00")
 
     def settings(self, role: str) -> Iterator[Right]:
         """Yield what a role is set to, everywhere ("") and in single databases."""

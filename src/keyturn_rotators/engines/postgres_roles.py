@@ -90,8 +90,8 @@ class PostgresAdministration(PostgresConnection):
             match right.subject:
                 case ("role",):
                     self._create(username)
-                case ("attribute", _):
-                    self._alter(username, _trusted(right.value))
+                case ("attribute", name):
+                    self._alter(username, _attribute(name, right.value))
                 case ("setting", dbname, name):
                     self._set(username, dbname, name, right.value)
                 case ("member", role):
@@ -245,6 +245,20 @@ class PostgresAdministration(PostgresConnection):
         from psycopg import sql
 
         self._connection.execute(sql.SQL(" ").join(parts))
+
+
+def _attribute(name: str, value: str) -> "sql.Composable":
+    from psycopg import sql
+
+    match value:
+        case "on":
+            return _trusted(name)
+        case "off":
+            return _trusted(f"NO{name}")
+        case _ if name == "CONNECTION LIMIT":
+            return _trusted(f"{name} {value}")
+        case _:
+            return sql.SQL("{} {}").format(_trusted(name), sql.Literal(value))
 
 
 def _name(name: str) -> "sql.Identifier":

@@ -5,12 +5,13 @@ The admin secret of ``masterarn`` makes the second one, and keeps the two alike.
 
 from collections.abc import Mapping
 import os
+from typing import Any
 
 from keyturn_rotators.engines.postgres import Postgres
 from keyturn_rotators.handler import rotate
 from keyturn_rotators.strategies import AlternatingUsers
 
 
-def lambda_handler(event: Mapping[str, str], _context: object) -> None:
+def lambda_handler(event: Mapping[str, str], _context: object) -> dict[str, Any] | None:
     """Do one step of a rotation."""
-    rotate(event, AlternatingUsers(Postgres(ca_file=os.environ.get("TLS_CA_FILE"))))
+    return rotate(event, AlternatingUsers(Postgres(ca_file=os.environ.get("TLS_CA_FILE"))))

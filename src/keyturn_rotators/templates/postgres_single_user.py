@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 import os
+from typing import Any
 
 from keyturn_rotators.engines.postgres import Postgres
 from keyturn_rotators.handler import rotate
 from keyturn_rotators.strategies import SingleUser
 
 
-def lambda_handler(event: Mapping[str, str], _context: object) -> None:
+def lambda_handler(event: Mapping[str, str], _context: object) -> dict[str, Any] | None:
     """Do one step of a rotation."""
-    rotate(event, SingleUser(Postgres(ca_file=os.environ.get("TLS_CA_FILE"))))
+    return rotate(event, SingleUser(Postgres(ca_file=os.environ.get("TLS_CA_FILE"))))
