@@ -232,6 +232,7 @@ def _run_engine(settings: Settings, data_dir: DataDir, endpoint: str) -> None:
             secrets_clock=core.secrets_clock,
             virtual_clock=core.virtual_clock,
             workshop=workshop,
+            code=means.code,
             pool=means.pool,
             invoker=invoker,
             logs=logs,

@@ -12,6 +12,11 @@ from keyturn.model.errors import ConflictError, ServiceError
 
 _MODE: Final = 0o700
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+#: What every sandbox shows of the machine; see ``keyturn.functions.execution.bubblewrap``.
+_SHOWN_TO_FUNCTIONS: Final = (
+    *("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sbin"),
+    *("/etc/alternatives", "/etc/ssl/certs"),
+)
 
 
 class DataDirError(ServiceError):
@@ -105,8 +110,14 @@ class DataDir:
         """Make the directory, for its owner alone.
 
         Raises:
-            DataDirError: it can't be made, or others may enter it.
+            DataDirError: it can't be made, or others may enter it, or functions would see it.
         """
+        for shown in _SHOWN_TO_FUNCTIONS:
+            if _is_below(self.path, shown):
+                raise DataDirError(
+                    f"The data directory {self.path} lies below {shown}, which every function "
+                    "is shown. Choose another with --data-dir."
+                )
         try:
             self.path.mkdir(mode=_MODE, parents=True, exist_ok=True)
             mode = self.path.stat().st_mode
@@ -210,6 +221,11 @@ class DataDir:
                 f"No server is running on {self.path}. Start it with keyturn serve{clock} "
                 f"--data-dir {self.path}"
             )
+
+
+def _is_below(path: Path, folder: str) -> bool:
+    # Through links, which needn't lead anywhere.
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _lock_if_free(file: IO[bytes], kind: int) -> bool:

@@ -30,6 +30,7 @@ MAY_REVEAL = {
 MAY_CATCH_EVERYTHING = {
     "api/dispatch.py",
     "engine/loop.py",
+    "functions/execution/pool.py",
     "functions/output/log_writer.py",
     "server/supervisor.py",
 }

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import json
 import os
 from pathlib import Path
+import select
 import shutil
 import signal
 import socket
@@ -15,8 +16,8 @@ from typing import Any, Final
 
 import pytest
 
-from keyturn.functions.execution import egress, syscall_filter
-from keyturn.functions.execution.connector import Allows, Connector
+from keyturn.functions.execution import egress, notifications, syscall_filter
+from keyturn.functions.execution.connector import Allows, Connector, _Attempt
 from keyturn.functions.execution.egress import IPAddress
 from support.waiting import until
 
@@ -25,6 +26,8 @@ PYTHON: Final = "/usr/bin/python3"
 #: A user that is nobody else, as a server that is root gives each sandbox one.
 OTHER_USER: Final = 60_899
 ANSWER_SECONDS_MAX: Final = 60
+#: How long what never comes is waited for.
+TURN_SECONDS_MAX: Final = 20
 
 pytestmark = pytest.mark.skipif(
     BWRAP is None or not Path(PYTHON).exists(), reason="needs bubblewrap and a Python in /usr"
@@ -184,6 +187,11 @@ def _echo(listening: socket.socket) -> None:
         with accepted, suppress(ConnectionError):
             while received := accepted.recv(1024):
                 accepted.sendall(received)
+
+
+def _attempts(bench: Bench) -> list[_Attempt]:
+    found = [list(each._attempts.values()) for each in list(bench.connector._sandboxes)]
+    return [attempt for attempts in found for attempt in attempts]
 
 
 @contextmanager
@@ -459,7 +467,7 @@ os._exit(0)
 def test_a_function_that_waits_holds_up_no_other(bench: Bench, server: tuple[str, int]) -> None:
     with _without_room() as full:
         with bench.started(CONNECT, family=socket.AF_INET, to=full) as waiting:
-            until(lambda: len(bench.connector._attempts) == 1, "the connect that waits")
+            until(lambda: len(_attempts(bench)) == 1, "the connect that waits")
 
             found = bench.run(TALK, server=server, timeout=None)
 
@@ -467,7 +475,122 @@ def test_a_function_that_waits_holds_up_no_other(bench: Bench, server: tuple[str
         until(lambda: not bench.connector._sandboxes, "the end of both")
     assert found == ["hello", list(server)]
     assert still_waits
-    assert not bench.connector._attempts
+
+
+def test_a_function_that_the_engine_waits_for_holds_up_no_other(
+    bench: Bench, server: tuple[str, int]
+) -> None:
+    is_waited_for, may_go_on = threading.Event(), threading.Event()
+
+    def waits(_address: IPAddress, _port: int) -> bool:
+        is_waited_for.set()
+        return may_go_on.wait(TURN_SECONDS_MAX)
+
+    with bench.started(TALK, allows=waits, server=server, timeout=None) as slow:
+        assert is_waited_for.wait(ANSWER_SECONDS_MAX)
+
+        found = bench.run(TALK, server=server, timeout=None)
+
+        may_go_on.set()
+        printed, _ = slow.communicate(timeout=ANSWER_SECONDS_MAX)
+    assert found == ["hello", list(server)]
+    # Refused, had the other been served only once this one wasn't waited for any more.
+    assert json.loads(printed) == ["hello", list(server)]
+
+
+STARVED = """
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+for _ in range(16):
+    if os.fork() == 0:
+        while True:
+            pass
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+for _ in sys.stdin:
+    stream().connect(tuple(ARGUMENTS["server"]))
+    print("connected", flush=True)
+"""
+FOLLOWING = """
+for _ in sys.stdin:
+    stream().connect(tuple(ARGUMENTS["server"]))
+    print("connected", flush=True)
+"""
+
+
+def test_a_function_that_is_kept_from_running_holds_up_no_other(
+    bench: Bench, server: tuple[str, int]
+) -> None:
+    with (
+        bench.started(STARVED, server=server) as starved,
+        bench.started(FOLLOWING, server=server) as other,
+    ):
+        # It may get its turn at once; it can't get it each time.
+        until(lambda: _is_overtaken(starved, other), "a connect that another overtakes")
+
+
+def _is_overtaken(starved: "subprocess.Popen[str]", other: "subprocess.Popen[str]") -> bool:
+    """Have one connect; return whether another does while the first one's thread has no turn."""
+    _go_on(starved)
+    while not _is_handing_over() and not _has_printed(starved, 0):
+        pass
+    _go_on(other)
+    _connected(other)
+    if _is_handing_over():
+        return True
+    _connected(starved)
+    return False
+
+
+def _go_on(function: "subprocess.Popen[str]") -> None:
+    assert function.stdin is not None
+    function.stdin.write("\n")
+    function.stdin.flush()
+
+
+def _connected(function: "subprocess.Popen[str]") -> None:
+    assert _has_printed(function, ANSWER_SECONDS_MAX)
+    assert function.stdout is not None
+    assert function.stdout.readline() == "connected\n"
+
+
+def _has_printed(function: "subprocess.Popen[str]", seconds: float) -> bool:
+    assert function.stdout is not None
+    return function.stdout in select.select([function.stdout], [], [], seconds)[0]
+
+
+def _is_handing_over() -> bool:
+    """Return whether a thread of the connector's waits for a socket to be in its place."""
+    connectors = [each for each in threading.enumerate() if each.name == "connector"]
+    return any(_ioctl_of(each) == notifications._ADDFD for each in connectors)
+
+
+def _ioctl_of(thread: threading.Thread) -> int:
+    # proc(5), /proc/pid/syscall: its number and its arguments, or what else the thread does.
+    with suppress(FileNotFoundError):
+        called = Path(f"/proc/self/task/{thread.native_id}/syscall").read_text().split()
+        return int(called[2], 16) if len(called) > 2 else 0
+    return 0
+
+
+def test_a_function_that_is_stopped_is_given_its_connection_and_holds_up_no_other(
+    bench: Bench, server: tuple[str, int]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listening, ExitStack() as stack:
+        address = listening.getsockname()
+        _fill(address, stack)
+        with bench.started(TALK, server=address, timeout=None) as function:
+            [attempt] = until(lambda: _attempts(bench), "the connect that waits")
+            os.kill(attempt.notification.thread_id, signal.SIGSTOP)
+
+            threading.Thread(target=_echo, args=(listening,), daemon=True).start()
+            stack.close()
+            until(lambda: not _attempts(bench), "the end of the connect")
+            found = bench.run(TALK, server=server, timeout=None)
+
+            os.kill(attempt.notification.thread_id, signal.SIGCONT)
+            printed, _ = function.communicate(timeout=ANSWER_SECONDS_MAX)
+        listening.shutdown(socket.SHUT_RDWR)
+    assert found == ["hello", list(server)]
+    assert json.loads(printed) == ["hello", list(address)]
 
 
 def test_a_signal_does_not_break_a_connect_that_waits(bench: Bench) -> None:
@@ -476,8 +599,8 @@ def test_a_signal_does_not_break_a_connect_that_waits(bench: Bench) -> None:
         address = listening.getsockname()
         _fill(address, stack)
         with bench.started(source, server=address, timeout=None) as function:
-            until(lambda: len(bench.connector._attempts) == 1, "the connect that waits")
-            [attempt] = bench.connector._attempts.values()
+            until(lambda: len(_attempts(bench)) == 1, "the connect that waits")
+            [attempt] = _attempts(bench)
 
             for _ in range(100):
                 os.kill(attempt.notification.thread_id, signal.SIGUSR1)
@@ -615,10 +738,12 @@ children()
 print(json.dumps("done"))
 """
     with _without_room() as full:
+        before = _open_files()
+
         assert bench.run(source, full=full) == "done"
 
-    until(lambda: not bench.connector._sandboxes, "the end of the function")
-    assert not bench.connector._attempts
+        until(lambda: not bench.connector._sandboxes, "the end of the function")
+        assert _open_files() <= before
 
 
 def test_descriptors_that_change_meanwhile_change_nothing(

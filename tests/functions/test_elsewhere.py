@@ -516,6 +516,20 @@ def test_refusal_of_lambda_is_one_here(bench: FunctionBench, status: int, code: 
 
 
 @pytest.mark.usefixtures("credentials")
+def test_refusal_of_lambda_with_half_a_character_is_one_that_can_be_sent_on(
+    bench: FunctionBench,
+) -> None:
+    act = sends(400, b'{"Message": "no \\ud800"}', X_Amzn_ErrorType="InvalidParameter")
+    with ScriptedEndpoint.open(act) as endpoint:
+        function = of_lambda(bench, endpoint.url)
+
+        with pytest.raises(FunctionUnavailableError) as refused:
+            bench.invoke(function)
+
+    assert str(refused.value).encode().endswith(b"InvalidParameter: no \xef\xbf\xbd.")
+
+
+@pytest.mark.usefixtures("credentials")
 @pytest.mark.parametrize(
     "act",
     [

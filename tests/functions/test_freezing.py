@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path
+import platform
 import signal
 
 import pytest
 
-from keyturn.functions.execution import pool as pools
+from keyturn.functions.execution import pool as pools, processes
 from keyturn.functions.execution.isolation import NoSandboxError, Wanted
 from keyturn.functions.execution.processes import descendants_of, is_stopped
 from support.function_bench import FunctionBench
@@ -54,6 +55,19 @@ def lambda_handler(event, context):
     (folder / "begun").rename(folder / "held")
     while not (folder / "go").exists():
         time.sleep(0.005)
+    return os.getpid()
+"""
+# A child that waits in the kernel, uninterruptibly, for one that shares nothing with it.
+VFORKS = f"""
+import ctypes, os, time
+clone = {{"x86_64": 56, "aarch64": 220}}["{platform.machine()}"]
+CLONE_VFORK, SIGCHLD = 0x4000, 17
+
+def lambda_handler(event, context):
+    if event is not None and os.fork() == 0:
+        if ctypes.CDLL(None).syscall(clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0) == 0:
+            os.rename(event, event + "-begun")
+        time.sleep(600)
     return os.getpid()
 """
 
@@ -183,6 +197,33 @@ def test_of_one_that_was_killed_while_it_was_frozen_nothing_is_left(each: Functi
     each.answer(function)
 
     assert not any(map(is_running, before))
+
+
+def test_one_with_a_process_that_waits_in_the_kernel_is_kept(
+    own: FunctionBench, tmp_path: Path
+) -> None:
+    function = own.create(VFORKS)
+    event = tmp_path / "event"
+    event.touch()
+    pid = own.answer(function, str(event))
+    until((tmp_path / "event-begun").exists, "the wait")
+    until(lambda: is_stopped(pid) and own.pool._idle[0].is_frozen, "its stop")
+
+    assert own.answer(function) == pid
+
+
+def test_one_that_can_not_be_stopped_is_ended_and_the_next_is_stopped(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as slow:
+        slow.setattr(processes, "FREEZE_SECONDS_MAX", -1)
+        pid = own.answer(own.create(PID))
+        until(lambda: not is_running(pid), "its end")
+    until(lambda: not own.pool._counts, "its place")
+
+    following = own.answer(own.create(PID))
+
+    until(lambda: is_stopped(following), "its stop")
 
 
 def _folder(tmp_path: Path) -> Path:

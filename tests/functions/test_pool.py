@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+import errno
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from keyturn.functions import concurrency, versions
 from keyturn.functions.execution import pool as pools
 from keyturn.functions.execution.isolation import Wanted
-from keyturn.functions.execution.pool import ENVIRONMENTS_PER_FUNCTION_MAX
+from keyturn.functions.execution.pool import ENVIRONMENTS_PER_FUNCTION_MAX, Slot
 from keyturn.functions.refusals import EnvironmentsBusyError, FunctionUnavailableError
 from keyturn.model.function import Function
 from support.function_bench import FunctionBench
@@ -275,6 +277,56 @@ def test_a_process_that_can_not_be_started_makes_the_function_unavailable(
     assert _left_in(own) == []
 
 
+def test_of_a_process_that_can_not_be_watched_nothing_is_left(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = own.create(PID)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "pidfd_open", _fails_for_files)
+        with pytest.raises(FunctionUnavailableError, match="Too many open files"):
+            own.answer(function)
+
+    assert not own.workshop.sandboxes.processes._own
+    assert not own.pool._api._channels
+    assert _left_in(own) == []
+    assert own.answer(function)
+
+
+def test_an_environment_that_can_not_go_on_is_ended_and_its_place_is_free(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = own.create(PID)
+    pid = own.answer(function)
+
+    with monkeypatch.context() as full:
+        full.setattr(Slot, "thaw", _fails_for_files)
+        with pytest.raises(OSError, match="Too many open files"):
+            own.answer(function)
+
+    assert not _exists(pid)
+    assert not own.pool._counts
+    assert own.answer(function) != pid
+
+
+def test_of_an_environment_each_part_is_freed_and_others_end_though_one_can_not_be_ended_in_order(
+    own: FunctionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pids = [own.answer(own.create(PID)) for _ in range(2)]
+    monkeypatch.setattr(pools, "IDLE_SECONDS_MAX", -1)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "iterdir", _fails_for_files)
+        with pytest.raises(OSError, match="Too many open files"):
+            own.pool.end_idle()
+
+    assert not any(map(_exists, pids))
+    assert not own.pool._counts
+    assert not own.pool._api._channels
+    own.pool.close()
+    assert _left_in(own) == []
+
+
 def test_code_that_can_not_be_unpacked_makes_the_function_unavailable(own: FunctionBench) -> None:
     own.code.write_text("in the way")
 
@@ -306,6 +358,10 @@ def _published(bench: FunctionBench, function: Function) -> Function:
 def _pid_of(bench: FunctionBench, version: Function) -> int:
     """Return the process that answers for a version of a function."""
     return int(bench.invoker.invoke(version.qualified_arn, b"null").payload)
+
+
+def _fails_for_files(_of: object) -> NoReturn:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def _left_in(bench: FunctionBench) -> list[Path]:

@@ -58,6 +58,17 @@ def take(size):
     made.write(bytes(size))
     return made
 """,
+    "page tables": """
+import mmap
+def take(size):
+    # Of 4 KB for each 2 MB, which aren't written to.
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    made = mmap.mmap(-1, size * 512, flags=flags, prot=mmap.PROT_READ)
+    made.madvise(mmap.MADV_NOHUGEPAGE)
+    for at in range(0, len(made), 2 << 20):
+        made[at]
+    return made
+""",
     "memfd": """
 def take(size):
     made = os.memfd_create("held")
@@ -75,17 +86,25 @@ def take(size):
     libc.shmdt(ctypes.c_void_p(at))
     return made
 """,
+    "semaphores": """
+def take(size):
+    # Sets of 32,000, of 64 bytes each.
+    made = [libc.semget(0, 32_000, 0o1600) for _ in range(size // (32_000 * 64))]
+    if min(made) < 0:
+        raise OSError(ctypes.get_errno(), "no semaphores")
+    return made
+""",
 }
 
 
-@pytest.mark.parametrize("kind", ["forks", "shared memory"])
+@pytest.mark.parametrize("kind", ["forks", "shared memory", "page tables"])
 def test_processes_that_have_too_much_memory_together_are_killed(
     sandboxed: Attacker, kind: str
 ) -> None:
     assert sandboxed.fails(TAKERS[kind] + HOLD, too_much=TOO_MUCH_MB, part=PARTS_MB)[0] == KILLED
 
 
-@pytest.mark.parametrize("kind", ["memfd", "System V"])
+@pytest.mark.parametrize("kind", ["memfd", "System V", "semaphores"])
 def test_memory_that_is_not_mapped_counts_too(sandboxed: Attacker, kind: str) -> None:
     assert sandboxed.fails(TAKERS[kind] + HOLD, too_much=TOO_MUCH_MB, part=PARTS_MB)[0] in {
         KILLED,
@@ -111,6 +130,32 @@ found = "answered"
     # It forked what would take it half a second later; as on AWS, it is stopped between events.
     until(lambda: _stopped_of(victim) > TOO_MUCH_MB // PARTS_MB, "its rest")
     assert _anonymous_mb(victim) < TOO_MUCH_MB
+
+
+def test_a_function_is_stopped_and_ended_whatever_its_processes_call_themselves(
+    victim: Attacker,
+) -> None:
+    source = """
+name = ctypes.c_char_p(bytes.fromhex("c3c3"))
+libc.prctl(15, name, 0, 0, 0)
+if os.fork() == 0:
+    libc.prctl(15, name, 0, 0, 0)
+    time.sleep(600)
+time.sleep(1)
+found = os.getpid()
+"""
+    function = victim.another()
+
+    # More often than an environment is looked at.
+    answers = [victim.finds(source, by=function) for _ in range(2)]
+    until(lambda: all(slot.is_frozen for slot in victim.bench.pool._idle), "their rest")
+    before = processes_of(victim.bench)
+    victim.bench.update_code(function, ATTACKED + "\n")
+    victim.finds("found = None", by=function)
+
+    assert answers[0] == answers[1]
+    # bubblewrap's process, the function's and that one's child at least.
+    assert len([pid for pid in before if not is_running(pid)]) >= 3
 
 
 def test_many_files_fill_the_storage_as_one_does(sandboxed: Attacker) -> None:

@@ -19,10 +19,11 @@ def children_of(pid: int) -> set[int]:
 def is_running(pid: int) -> bool:
     """Return whether a process is there and can do anything: a zombie can't."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_bytes()
     except _GONE:
         return False
-    return "State:\tZ" not in status and "State:\tX" not in status
+    # Of bytes, since a process may have any name.
+    return b"\nState:\tZ" not in status and b"\nState:\tX" not in status
 
 
 def command_lines(*, containing: str) -> list[str]:

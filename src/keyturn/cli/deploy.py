@@ -17,60 +17,60 @@ from keyturn.functions.packaging import Template, UnknownTemplateError, build, f
 _UPLOAD_SECONDS: Final = 120
 
 
+EngineArgument = Annotated[
+    str, typer.Argument(help="What the credential is for, such as postgres.")
+]
+StrategyArgument = Annotated[str, typer.Argument(help="How it is changed, such as single-user.")]
+NameArgument = Annotated[str, typer.Argument(help="The function's name.")]
+RoleOption = Annotated[
+    str | None,
+    typer.Option(help="ARN of its execution role. Needed to make the function."),
+]
+RuntimeOption = Annotated[Runtime, typer.Option(help="Lambda runtime that runs it.")]
+ArchitectureOption = Annotated[
+    Architecture, typer.Option("--arch", help="Processor that runs it.")
+]
+TimeoutOption = Annotated[
+    int | None, typer.Option(help="Seconds that a step may take; 30 for a new function.")
+]
+MemoryOption = Annotated[int | None, typer.Option(help="MiB of memory; 256 for a new function.")]
+VariablesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variable", help="NAME=VALUE of its environment; may be repeated. Others stay."
+    ),
+]
+SubnetsOption = Annotated[
+    list[str] | None, typer.Option("--subnet", help="Subnet that it runs in; may be repeated.")
+]
+SecurityGroupsOption = Annotated[
+    list[str] | None,
+    typer.Option("--security-group", help="Security group of it; may be repeated."),
+]
+ProfileOption = Annotated[str | None, typer.Option(help="Profile of AWS's configuration.")]
+RegionOption = Annotated[str | None, typer.Option(help="Region, instead of the profile's.")]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(help="Who speaks Lambda's API, instead of AWS_ENDPOINT_URL or AWS."),
+]
+
+
 def deploy_function(  # noqa: PLR0913 - a command's options are its parameters
-    engine: Annotated[str, typer.Argument(help="What the credential is for, such as postgres.")],
-    strategy: Annotated[str, typer.Argument(help="How it is changed, such as single-user.")],
-    name: Annotated[str, typer.Argument(help="The function's name.")],
+    engine: EngineArgument,
+    strategy: StrategyArgument,
+    name: NameArgument,
     *,
-    role: Annotated[
-        str | None,
-        typer.Option(
-            help="ARN of its execution role. Needed to make the function.", show_default=False
-        ),
-    ] = None,
-    runtime: Annotated[
-        Runtime, typer.Option(help="Lambda runtime that runs it.")
-    ] = Runtime.PYTHON_3_11,
-    architecture: Annotated[
-        Architecture, typer.Option("--arch", help="Processor that runs it.")
-    ] = Architecture.X86_64,
-    timeout: Annotated[
-        int | None,
-        typer.Option(help="Seconds that a step may take.  [default: 30]", show_default=False),
-    ] = None,
-    memory: Annotated[
-        int | None, typer.Option(help="MiB of memory.  [default: 256]", show_default=False)
-    ] = None,
-    variables: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--variable",
-            help="NAME=VALUE of its environment; may be repeated. Others stay.",
-            show_default=False,
-        ),
-    ] = None,
-    subnets: Annotated[
-        list[str] | None,
-        typer.Option("--subnet", help="Subnet that it runs in; may be repeated."),
-    ] = None,
-    security_groups: Annotated[
-        list[str] | None,
-        typer.Option("--security-group", help="Security group of it; may be repeated."),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(help="Profile of AWS's configuration.", show_default=False)
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(help="Region.  [default: AWS's configuration's]", show_default=False),
-    ] = None,
-    endpoint_url: Annotated[
-        str | None,
-        typer.Option(
-            help="Who speaks Lambda's API.  [default: AWS_ENDPOINT_URL, or AWS]",
-            show_default=False,
-        ),
-    ] = None,
+    role: RoleOption = None,
+    runtime: RuntimeOption = Runtime.PYTHON_3_11,
+    architecture: ArchitectureOption = Architecture.X86_64,
+    timeout: TimeoutOption = None,
+    memory: MemoryOption = None,
+    variables: VariablesOption = None,
+    subnets: SubnetsOption = None,
+    security_groups: SecurityGroupsOption = None,
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    endpoint_url: EndpointOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Package a rotation function, and make it or bring it up to date.
@@ -94,15 +94,21 @@ def deploy_function(  # noqa: PLR0913 - a command's options are its parameters
         variables=dict(map(_variable, variables or [])),
         vpc_config=_vpc_config(subnets, security_groups),
     )
+    _tell(wanted, _deployed(wanted, profile, region, endpoint_url), as_json=as_json)
+
+
+def _deployed(
+    wanted: Wanted, profile: str | None, region: str | None, endpoint_url: str | None
+) -> Deployed:
     try:
         client = boto3.Session(profile_name=profile, region_name=region).client(
             "lambda", endpoint_url=endpoint_url, config=Config(read_timeout=_UPLOAD_SECONDS)
         )
-        _tell(wanted, deploy(client, wanted, threading.Event().wait), as_json=as_json)
+        return deploy(client, wanted, threading.Event().wait)
     except RoleNeededError as error:
         raise typer.BadParameter(str(error)) from None
     except (BotoCoreError, ClientError) as error:
-        typer.echo(f"keyturn: {name} couldn't be deployed: {error}", err=True)
+        typer.echo(f"keyturn: {wanted.name} couldn't be deployed: {error}", err=True)
         raise typer.Exit(1) from None
 
 

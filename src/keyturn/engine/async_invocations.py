@@ -1,9 +1,10 @@
 """The job that gives waiting events to their functions: asynchronous invocations.
 
-One thread looks; up to ``EVENTS_AT_ONCE`` others run, and at most half of them for one function: a
-slow one leaves the rest to the others. It looks when an API process taps, when one of them is
-done, and every second in any case. What an engine that died was at is taken up again by the next
-one: its function gets the event once more.
+One thread looks; up to ``EVENTS_AT_ONCE`` others run, and at most half of them for one function;
+the last quarter takes events of functions alone of which no other runs: several slow ones leave
+that to the others. It looks when an API process taps, when one of them is done, and every second
+in any case. What an engine that died was at is taken up again by the next one: its function gets
+the event once more.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
@@ -31,6 +32,7 @@ _log = structlog.get_logger(__name__)
 
 EVENTS_AT_ONCE: Final = 8
 EVENTS_OF_ONE_FUNCTION_AT_ONCE: Final = EVENTS_AT_ONCE // 2
+EVENTS_KEPT_FOR_IDLE: Final = EVENTS_AT_ONCE // 4
 #: A wait for an environment, its start and the longest timeout together take less.
 LEASE: Final = timedelta(minutes=20)
 _LOOK_EVERY_SECONDS: Final = 1
@@ -95,6 +97,7 @@ class AsynchronousInvocations:
                 most=free,
                 of_one_function_max=EVENTS_OF_ONE_FUNCTION_AT_ONCE,
                 running=Counter(self._running.values()),
+                kept_for_idle=EVENTS_KEPT_FOR_IDLE,
             )
         if not due:
             return []

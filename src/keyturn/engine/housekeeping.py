@@ -1,4 +1,6 @@
-"""The job that tidies up: secrets past their recovery window, idle functions, what is too old.
+"""The job that tidies up: secrets past their recovery window, functions, what is too old.
+
+Of functions it ends idle environments, and removes code that nothing runs any more.
 
 Log events keep the machine's time, also where secrets live in another.
 """
@@ -34,12 +36,14 @@ class Housekeeping:
         self,
         database: Database,
         end_idle_environments: Callable[[], None],
+        remove_unused_code: Callable[[], None],
         *,
         clock: Clock,
         secrets_clock: Clock,
     ) -> None:
         self._database = database
         self._end_idle_environments = end_idle_environments
+        self._remove_unused_code = remove_unused_code
         self._clock = clock
         self._secrets_clock = secrets_clock
         self._is_stopping = threading.Event()
@@ -68,6 +72,7 @@ class Housekeeping:
             oldest_at = self._secrets_clock.now() - timedelta(days=EVENT_DAYS_KEPT)
             events.delete_before(connection, oldest_at, _EVENTS_AT_ONCE)
             rotation_hosts.forget_before(connection, oldest_at)
+        self._remove_unused_code()
 
     def _purge_some(self) -> bool:
         """Return whether there may be more."""

@@ -6,8 +6,10 @@ the same is recorded as begun, and the next engine repeats it.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+import resource
 import signal
 import threading
 from types import FrameType
@@ -22,6 +24,7 @@ from keyturn.engine.rotations import RotationJob
 from keyturn.engine.time_travel import TimeTravel
 from keyturn.engine.virtual_clock import VirtualClock
 from keyturn.engine.wake import WakeListener
+from keyturn.functions.execution.code_cache import CodeCache
 from keyturn.functions.execution.local import LocalInvoker
 from keyturn.functions.execution.pool import Pool
 from keyturn.functions.execution.workshop import Workshop
@@ -55,6 +58,7 @@ class EngineParts:
     secrets_clock: Clock
     virtual_clock: VirtualClock | None
     workshop: Workshop
+    code: CodeCache
     pool: Pool
     invoker: LocalInvoker
     logs: LogWriter
@@ -67,6 +71,7 @@ class EngineParts:
 def run_engine(parts: EngineParts) -> None:
     """Run until SIGTERM or SIGINT."""
     stopping = _stop_on_signals()
+    open_as_many_files_as_may_be()
     # Whoever had this name before is gone: the data directory is locked to one server.
     with parts.database.write() as connection:
         rotation_claims.release_leases_of(connection, parts.owner)
@@ -83,6 +88,7 @@ def run_engine(parts: EngineParts) -> None:
     housekeeping = Housekeeping(
         parts.database,
         parts.pool.end_idle,
+        parts.code.remove_unused,
         clock=parts.clock,
         secrets_clock=parts.secrets_clock,
     )
@@ -103,6 +109,18 @@ def run_engine(parts: EngineParts) -> None:
         _log.warning("a rotation step didn't finish in time; the next start repeats it")
     parts.pool.close()
     parts.logs.close()
+
+
+def open_as_many_files_as_may_be() -> None:
+    """Raise this process's limit of open files as far as it can raise it itself.
+
+    The usual one is for programs that use select(2) (systemd.exec(5), LimitNOFILE). An environment
+    takes a few files, and one for each connection that it has to the runtime API.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A machine's limit may have become lower than that of its processes: it stays as it is then.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _tell_isolation(workshop: Workshop) -> None:

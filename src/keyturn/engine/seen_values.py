@@ -22,6 +22,7 @@ import threading
 from typing import Final
 
 import msgspec
+from typing_extensions import override
 
 from keyturn.functions.output.seen_values import SeenValues, Sighting
 from keyturn.model.limits import SECRET_VALUE_BYTES_MAX
@@ -38,6 +39,10 @@ _TIMEVAL: Final = "ll"
 class _Datagram(msgspec.Struct, frozen=True, array_like=True):
     function_arn: str
     value: bytes
+
+    @override
+    def __repr__(self) -> str:
+        return f"_Datagram({self.function_arn!r}, {len(self.value)} bytes)"
 
 
 class SeenValuesSocket:

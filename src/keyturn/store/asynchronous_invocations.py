@@ -85,12 +85,14 @@ def due_ids(
     most: int,
     of_one_function_max: int,
     running: Mapping[int, int],
+    kept_for_idle: int = 0,
 ) -> list[int]:
     """Return which events can be taken, those that wait longest first.
 
     Args:
         of_one_function_max: how many events of one function may run at once.
         running: how many do, by the functions' ids.
+        kept_for_idle: how many of ``most`` are for functions of which no event runs.
     """
     rows = connection.execute(
         _FIRST_DUE_OF_EACH_FUNCTION,
@@ -100,7 +102,8 @@ def due_ids(
     for event_id, function_id in rows:
         if len(found) == most:
             break
-        if begun[function_id] < of_one_function_max:
+        is_kept = most - len(found) <= kept_for_idle
+        if begun[function_id] < (1 if is_kept else of_one_function_max):
             begun[function_id] += 1
             found.append(event_id)
     return found

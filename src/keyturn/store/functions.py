@@ -262,6 +262,15 @@ def read_code(connection: Connection, sha256: str) -> bytes | None:
     return None if zipped is None else bytes(zipped)
 
 
+def packages_in_use(connection: Connection) -> set[tuple[str, tuple[str, ...]]]:
+    """Return what functions and versions run: the hash of their code, and of each layer."""
+    return {
+        (row.code_sha256, tuple(layer["sha256"] for layer in json.loads(row.layers or "[]")))
+        for table in (functions, versions)
+        for row in connection.execute(select(table.c.code_sha256, table.c.layers).distinct())
+    }
+
+
 def unzipped_bytes(connection: Connection, sha256: str) -> int:
     """Return how long the package with this hash is unpacked. There must be one."""
     found = connection.execute(

@@ -20,7 +20,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, tuple_, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError as PoolTimeoutError
 
 from keyturn.model.clock import from_epoch_ms, to_epoch_ms
 from keyturn.store.database import Database
@@ -164,8 +164,8 @@ def store(
         with database.write() as connection:
             for name, lines in arrived.items():
                 append(connection, _stream_for(connection, name, now), lines, now)
-    except OperationalError:
-        # Locked for too long, or the disk is full: it may pass.
+    except (OperationalError, PoolTimeoutError):
+        # Locked for too long, here or elsewhere, or the disk is full: it may pass.
         return False
     return True
 

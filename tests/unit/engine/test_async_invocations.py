@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from keyturn.engine.async_invocations import (
     EVENTS_AT_ONCE,
+    EVENTS_KEPT_FOR_IDLE,
     EVENTS_OF_ONE_FUNCTION_AT_ONCE,
     LEASE,
     AsynchronousInvocations,
@@ -315,6 +316,26 @@ def test_a_function_with_many_events_leaves_threads_to_the_others(bench: Bench) 
 
         assert at_first == {slow: EVENTS_OF_ONE_FUNCTION_AT_ONCE, other: 1}
         assert bench.held() == {**at_first, late: 1}
+
+
+def test_two_functions_with_many_events_leave_threads_to_those_of_which_none_runs(
+    bench: Bench,
+) -> None:
+    slow, as_slow, late, later, last = (bench.function() for _ in range(5))
+    for name in (slow, as_slow):
+        for _ in range(EVENTS_AT_ONCE):
+            bench.send(name=name)
+
+    with slow_functions(bench):
+        bench.job.take_up_due()
+        at_first = bench.held()
+        for name in (late, late, later, last):
+            bench.send(name=name)
+        bench.job.take_up_due()
+
+        assert at_first == {slow: EVENTS_OF_ONE_FUNCTION_AT_ONCE, as_slow: 2}
+        assert sum(at_first.values()) == EVENTS_AT_ONCE - EVENTS_KEPT_FOR_IDLE
+        assert bench.held() == {**at_first, late: 1, later: 1}
 
 
 def test_a_function_with_many_events_gets_the_next_when_it_is_done_with_one(

@@ -29,8 +29,13 @@ class Bench:
         self.database = make_database(folder)
         self.clock = FixedClock(NOW)
         self.secrets_clock = FixedClock(NOW)
+        self.ended: list[str] = []
         self.job = Housekeeping(
-            self.database, lambda: None, clock=self.clock, secrets_clock=self.secrets_clock
+            self.database,
+            lambda: self.ended.append("idle environments"),
+            lambda: self.ended.append("unused code"),
+            clock=self.clock,
+            secrets_clock=self.secrets_clock,
         )
         self.secret = self.make("a")
 
@@ -69,6 +74,12 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
+
+
+def test_each_round_ends_idle_environments_and_then_removes_unused_code(bench: Bench) -> None:
+    bench.job.tidy_up()
+
+    assert bench.ended == ["idle environments", "unused code"]
 
 
 def test_secret_stays_to_the_last_moment_of_its_recovery_window(bench: Bench) -> None:

@@ -26,7 +26,11 @@ class Bench:
         self.database = make_database(folder)
         self.clock = FixedClock(NOW)
         self.job = Housekeeping(
-            self.database, lambda: None, clock=self.clock, secrets_clock=self.clock
+            self.database,
+            lambda: None,
+            lambda: None,
+            clock=self.clock,
+            secrets_clock=self.clock,
         )
 
     def log(self, *messages: str, group: str = "a") -> int:

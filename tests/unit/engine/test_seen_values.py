@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from keyturn.engine.seen_values import SeenValuesSocket, Teller
+from keyturn.engine.seen_values import SeenValuesSocket, Teller, _Datagram
 from keyturn.functions.output.seen_values import SeenValues, Sighting
 from keyturn.model.limits import SECRET_VALUE_BYTES_MAX
 from support.waiting import until
@@ -108,3 +108,7 @@ def test_the_next_engine_is_told_at_the_same_place(
 @pytest.mark.usefixtures("told")
 def test_the_socket_is_its_owners_alone(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_value_does_not_show_in_the_repr_of_what_is_sent() -> None:
+    assert "hunter22" not in repr(_Datagram(ARN, b"hunter22"))

@@ -42,7 +42,7 @@ class Bench:
     def new_engine(self) -> TimeTravel:
         clock, database = self.clock, self.simulation.plain
         housekeeping = Housekeeping(
-            database, lambda: None, clock=FixedClock(NOW), secrets_clock=clock
+            database, lambda: None, lambda: None, clock=FixedClock(NOW), secrets_clock=clock
         )
         tapped = threading.Event()
         tapped.set()

@@ -9,6 +9,7 @@ network. It can read the data directory, signal other processes, see the code of
 reach every address, and start as many processes as its user may. Deploy only code that you trust.
 """
 
+from contextlib import ExitStack
 from functools import partial
 import os
 from pathlib import Path
@@ -47,20 +48,19 @@ class Bare:
         """Start a process; see ``keyturn.functions.execution.sandbox.Isolation``."""
         places = self._places(interior)
         free = partial(shutil.rmtree, places.temporary, ignore_errors=True)
-        ours, theirs = control_pair()
-        control = theirs.fileno()
-        try:
-            process = self._processes.start(
-                launch_command(interior, places, control, parent_pid=os.getpid(), user_id=0),
-                launch_variables(places),
-                pass_fds=(control,),
-            )
-        except OSError:
-            ours.close()
-            free()
-            raise
-        finally:
-            theirs.close()
+        with ExitStack() as taken:
+            taken.callback(free)
+            ours, theirs = control_pair()
+            taken.callback(ours.close)
+            with theirs:
+                control = theirs.fileno()
+                process = self._processes.start(
+                    launch_command(interior, places, control, parent_pid=os.getpid(), user_id=0),
+                    launch_variables(places),
+                    pass_fds=(control,),
+                )
+            # They are the sandbox's now.
+            taken.pop_all()
         return Sandbox(process=process, control=ours, places=places, free=free)
 
     def _places(self, interior: Interior) -> Places:

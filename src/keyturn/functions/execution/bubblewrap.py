@@ -14,6 +14,8 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+import errno
 from functools import partial
 import os
 from pathlib import Path
@@ -74,25 +76,24 @@ class Bubblewrap:
 
     def start(self, interior: Interior) -> Sandbox:
         """Start a sandbox; see ``keyturn.functions.execution.sandbox.Isolation``."""
-        user_id = 0 if self._users is None else self._users.take()
-        ours, theirs = control_pair()
-        control = theirs.fileno()
-        try:
-            process = self._processes.start(
-                [
-                    *self._wrapping(interior, user_id),
-                    *launch_command(interior, PLACES, control, parent_pid=0, user_id=user_id),
-                ],
-                launch_variables(PLACES),
-                pass_fds=(control,),
-            )
-        except OSError:
-            ours.close()
-            self._give_back(user_id)
-            raise
-        finally:
-            theirs.close()
-        free = partial(self._give_back, user_id)
+        with ExitStack() as taken:
+            user_id = 0 if self._users is None else self._users.take()
+            free = partial(self._give_back, user_id)
+            taken.callback(free)
+            ours, theirs = control_pair()
+            taken.callback(ours.close)
+            with theirs:
+                control = theirs.fileno()
+                process = self._processes.start(
+                    [
+                        *self._wrapping(interior, user_id),
+                        *launch_command(interior, PLACES, control, parent_pid=0, user_id=user_id),
+                    ],
+                    launch_variables(PLACES),
+                    pass_fds=(control,),
+                )
+            # They are the sandbox's now.
+            taken.pop_all()
         return Sandbox(process=process, control=ours, places=PLACES, free=free)
 
     def _wrapping(self, interior: Interior, user_id: int) -> Iterator[str]:
@@ -128,6 +129,8 @@ class _Users:
 
     def take(self) -> int:
         with self._lock:
+            if not self._free:
+                raise OSError(errno.EAGAIN, "every user that a sandbox can be is one")
             return self._free.pop()
 
     def give_back(self, user_id: int) -> None:

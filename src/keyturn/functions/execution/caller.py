@@ -145,7 +145,9 @@ def _process_of(thread_id: int) -> int:
 
 
 def _status(thread_id: int) -> str:
-    return Path(f"/proc/{thread_id}/status").read_text(errors="replace")
+    # Not read_text, for which a carriage return in the name that a thread gave itself ends a line:
+    # the next would be what it likes. A line feed the kernel escapes (proc_pid_status(5)).
+    return Path(f"/proc/{thread_id}/status").read_bytes().decode(errors="replace")
 
 
 def _checked(returned: int) -> int:

@@ -15,8 +15,8 @@ AWS: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.htm
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
 import os
 import selectors
 import socket
@@ -25,7 +25,7 @@ from typing import Final
 
 from keyturn.functions.execution import memory
 from keyturn.functions.execution.assignment import Assignment, encoded
-from keyturn.functions.execution.processes import descendants_of, is_stopped, is_there
+from keyturn.functions.execution.processes import descendants_of, is_there
 from keyturn.functions.execution.runtime_api import Event, Outcome, RuntimeApi
 from keyturn.functions.execution.sandbox import Interior, Places
 from keyturn.functions.execution.sandboxes import Sandboxes
@@ -72,7 +72,7 @@ class Blueprint:
     handler: str
     memory_mb: int
     log_stream: str
-    variables_at: Callable[[Places], Mapping[str, str]]
+    variables_at: Callable[[Places], Mapping[str, str]] = field(repr=False)
 
 
 class Environment:
@@ -87,23 +87,24 @@ class Environment:
         self.blueprint = blueprint
         self.started_at = time.monotonic()
         self._is_spent = False
-        self._api = api
         self._sandboxes = sandboxes
-        self._channel = api.open_channel()
-        try:
-            self._sandbox = sandboxes.take(blueprint.interior)
-        except BaseException:
-            api.close_channel(self._channel)
-            raise
-        self._process = self._sandbox.process
-        self._pidfd = os.pidfd_open(self._process.pid)
-        assert self._process.stdout is not None
-        self._output = self._process.stdout.fileno()
-        os.set_blocking(self._output, False)
         self._is_taken_up = False
         self._own_processes: tuple[int, ...] = ()
         self._frozen: set[int] = set()
-        self._assign()
+        # Freed in turn from the last, each whatever becomes of the others.
+        with ExitStack() as taken:
+            self._channel = api.open_channel()
+            taken.callback(api.close_channel, self._channel)
+            self._sandbox = sandboxes.take(blueprint.interior)
+            taken.callback(sandboxes.end, self._sandbox)
+            self._process = self._sandbox.process
+            self._pidfd = os.pidfd_open(self._process.pid)
+            taken.callback(os.close, self._pidfd)
+            assert self._process.stdout is not None
+            self._output = self._process.stdout.fileno()
+            os.set_blocking(self._output, False)
+            self._assign()
+            self._taken = taken.pop_all()
 
     @property
     def is_usable(self) -> bool:
@@ -111,7 +112,7 @@ class Environment:
         if self._is_spent or self._process.poll() is not None:
             return False
         # What was killed while all were stopped: its parent, stopped too, can't have noticed.
-        return all(map(is_stopped, self._frozen)) and all(map(is_there, self._own_processes))
+        return all(map(is_there, self._frozen.union(self._own_processes)))
 
     @property
     def peak_memory_mb(self) -> int | None:
@@ -124,7 +125,11 @@ class Environment:
         return memory.has_too_much(self._process.pid, self.blueprint.memory_mb)
 
     def freeze(self) -> None:
-        """Stop everything in it, until it is thawed."""
+        """Stop everything in it, until it is thawed.
+
+        Raises:
+            OSError: not everything could be stopped in time, or looked at.
+        """
         self._frozen = self._sandboxes.processes.freeze(self._process)
 
     def thaw(self) -> None:
@@ -156,9 +161,7 @@ class Environment:
 
     def close(self) -> None:
         """Kill the process with everything that it started, and free what belongs to it."""
-        self._sandboxes.end(self._sandbox)
-        self._api.close_channel(self._channel)
-        os.close(self._pidfd)
+        self._taken.close()
 
     def _assign(self) -> None:
         blueprint, places = self.blueprint, self._sandbox.places

@@ -44,6 +44,7 @@ from keyturn.functions.execution.runtime_api import (
 )
 from keyturn.functions.execution.transcript import TAIL_BYTES_MAX
 from keyturn.functions.names import read_arn
+from keyturn.functions.output.lines import as_text
 from keyturn.functions.refusals import FunctionUnavailableError
 from keyturn.model.function_place import LambdaPlace
 
@@ -134,7 +135,8 @@ def _log(answer: "InvocationResponseTypeDef") -> tuple[str, ...]:
 def _refused(place: LambdaPlace, error: ClientError) -> Lost:
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     code, message = error.response["Error"].get("Code"), error.response["Error"].get("Message")
-    reason = f"it answered {code}: {message}"[:_REASON_LETTERS_MAX]
+    # JSON may hold halves of characters, which nothing can store or send on.
+    reason = as_text(f"it answered {code}: {message}"[:_REASON_LETTERS_MAX])
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         raise _unavailable(place, reason) from None
     return Lost(f"{place} was invoked, and {reason}")

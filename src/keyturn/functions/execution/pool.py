@@ -9,17 +9,20 @@ The rules, which every caller may rely on:
   for it, and no more; without a reservation at most ``ENVIRONMENTS_PER_FUNCTION_MAX``, and none
   that is reserved for another.
 * Between invocations an environment is frozen, as on AWS: it takes no time, and no more memory.
+  One that can't be is ended.
 * When there is none to be had a caller waits, for a bounded time; an idle one makes room.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 import threading
 import time
 from typing import Final
+
+import structlog
 
 from keyturn.functions.execution.environment import Blueprint, Environment
 from keyturn.functions.execution.runtime_api import RuntimeApi
@@ -35,6 +38,8 @@ FROZEN_AFTER_SECONDS: Final = 0.5
 #: The session of an environment lasts an hour; the environment is ended a longest timeout before.
 AGE_SECONDS_MAX: Final = 3600 - 900 - 60
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -47,28 +52,37 @@ class Key:
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """An environment in the pool. ``is_warm`` when it has served an invocation."""
+    """An environment in the pool.
+
+    Attributes:
+        is_warm: whether it has served an invocation.
+        is_unfit: whether it may not rest in the pool.
+    """
 
     key: Key
     environment: Environment
     used_at: float
     is_warm: bool = False
     is_frozen: bool = False
+    is_unfit: bool = False
     _freezing: threading.Lock = field(default_factory=threading.Lock)
 
     def freeze_if(self, is_idle: Callable[[], bool]) -> None:
         """Stop everything in it, if nobody has taken it by then; whoever does waits."""
         with self._freezing:
             if is_idle():
+                # As long as nothing says otherwise. It may be stopped in part from here on.
+                self.is_frozen = self.is_unfit = True
                 self.environment.freeze()
-                self.is_frozen = True
+                # What took too much between its answer and now.
+                self.is_unfit = self.environment.has_too_much
 
     def thaw(self) -> None:
         """Have it run."""
         with self._freezing:
             if self.is_frozen:
                 self.environment.thaw()
-                self.is_frozen = False
+                self.is_frozen = self.is_unfit = False
 
     def is_usable(self, now: float) -> bool:
         """Return whether another invocation may have it."""
@@ -117,13 +131,14 @@ class Pool:
             FunctionUnavailableError: the process can't be started.
         """
         slot = self._warm(key) or self._taken(key, reservations()) or self._started(key, blueprint)
-        slot.thaw()
+        is_given_back = False
         try:
+            slot.thaw()
             yield slot
-        except BaseException:
-            self._end(slot)
-            raise
-        self._give_back(slot)
+            is_given_back = self._is_given_back(slot)
+        finally:
+            if not is_given_back:
+                self._end(slot)
 
     def end_idle(self) -> None:
         """End the environments that nobody has used for a while."""
@@ -136,10 +151,11 @@ class Pool:
             self._is_closed = True
             self._changed.notify_all()
         self._pausing.set()
-        self._end_all(lambda _: True)
-        self._sandboxes.close()
-        self._sandboxes.processes.end_what_they_started()
-        self._api.close()
+        with ExitStack() as parts:
+            parts.callback(self._api.close)
+            parts.callback(self._sandboxes.processes.end_what_they_started)
+            parts.callback(self._sandboxes.close)
+            self._end_all(lambda _: True)
 
     def _freeze_idle(self) -> None:
         while not self._is_closed:
@@ -147,10 +163,16 @@ class Pool:
             for slot in self._unfrozen():
                 if slot.used_at <= before:
                     # Not under the pool's lock: among many processes it takes a while.
-                    slot.freeze_if(partial(self._is_idle, slot))
-            # What took too much between its answer and now.
-            self._end_all(lambda slot: slot.is_frozen and slot.environment.has_too_much)
+                    self._survives(partial(slot.freeze_if, partial(self._is_idle, slot)))
+            self._survives(partial(self._end_all, lambda slot: slot.is_unfit))
             self._pausing.wait(FROZEN_AFTER_SECONDS / 2)
+
+    def _survives(self, piece: Callable[[], None]) -> None:
+        """Do a piece of the freezer's round. Whatever goes wrong, it must freeze all others."""
+        try:
+            piece()
+        except Exception:  # noqa: BLE001 - this thread is an outermost edge
+            _log.exception("an environment couldn't be frozen, or ended")
 
     def _unfrozen(self) -> list[Slot]:
         """Wait until there are idle environments that run, or the pool is closed."""
@@ -170,9 +192,8 @@ class Pool:
         while True:
             with self._changed:
                 slot = None if self._is_closed else self._idle_of(key)
-            if slot is None or slot.is_usable(time.monotonic()):
+            if slot is None or self._is_usable(slot):
                 return slot
-            self._end(slot)
 
     def _taken(self, key: Key, reservations: Reservations) -> Slot | None:
         """Return an idle environment; None when a place is kept for one to be started."""
@@ -180,10 +201,21 @@ class Pool:
         deadline = time.monotonic() + WAIT_SECONDS_MAX
         while (found := self._awaited(key, reservations, deadline)) is not _PLACE:
             assert isinstance(found, Slot)
-            if found.key == key and found.is_usable(time.monotonic()):
+            if found.key != key:
+                self._end(found)
+            elif self._is_usable(found):
                 return found
-            self._end(found)
         return None
+
+    def _is_usable(self, slot: Slot) -> bool:
+        """Return whether one that was idle can be used again; else it is ended."""
+        is_usable = False
+        try:
+            is_usable = slot.is_usable(time.monotonic())
+        finally:
+            if not is_usable:
+                self._end(slot)
+        return is_usable
 
     def _awaited(self, key: Key, reservations: Reservations, deadline: float) -> "Slot | _Place":
         with self._changed:
@@ -250,7 +282,8 @@ class Pool:
                 f"The function's process can't be started on this machine: {error.strerror}."
             ) from error
 
-    def _give_back(self, slot: Slot) -> None:
+    def _is_given_back(self, slot: Slot) -> bool:
+        """Have one wait for the next invocation; return False if it can't."""
         slot.used_at, slot.is_warm = time.monotonic(), True
         self._sandboxes.keep_ready(slot.environment.blueprint.interior.runtime)
         is_kept = slot.is_usable(slot.used_at)
@@ -258,19 +291,22 @@ class Pool:
             if is_kept and not self._is_closed:
                 self._idle.append(slot)
                 self._changed.notify_all()
-                return
-        self._end(slot)
+                return True
+        return False
 
     def _end_all(self, is_meant: Callable[[Slot], bool]) -> None:
         with self._changed:
             ended = [slot for slot in self._idle if is_meant(slot)]
             self._idle = [slot for slot in self._idle if slot not in ended]
-        for slot in ended:
-            self._end(slot)
+        with ExitStack() as each:
+            for slot in ended:
+                each.callback(self._end, slot)
 
     def _end(self, slot: Slot) -> None:
-        slot.environment.close()
-        self._release(slot.key)
+        try:
+            slot.environment.close()
+        finally:
+            self._release(slot.key)
 
     def _release(self, key: Key) -> None:
         with self._changed:

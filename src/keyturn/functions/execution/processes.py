@@ -5,13 +5,18 @@ The rules, which every caller may rely on:
 * A function's process adopts what its own children leave behind (``launcher``), so that as long as
   it runs, everything that it started is below it: also what has a session of its own.
 * What a process that died left behind comes to the engine, if that has called ``adopt_strays``,
-  and is ended when an environment is next closed. Whatever else is below the engine counts as
-  left behind: nothing but this module may start a process there.
+  and is ended when an environment is next closed. It is known by its session, which isn't the
+  engine's: a function's process begins one, and no process can enter another's (setsid(2)). What
+  the engine's libraries start stays in its session (botocore's ``credential_process``), and is
+  theirs.
+* What is stopped but waits in the kernel until that is done with a call (state D: vfork(2), a
+  connect that the engine answers) stops before it does anything else.
+* The name that a process gives itself is any 15 bytes but 0 (prctl(2), PR_SET_NAME).
 
 Not kept from a function: to start processes faster than they are ended. How many there may be is
 the machine's to say (``ulimit -u``, a container's or a service's limit of tasks).
 
-Linux: prctl(2), PR_SET_CHILD_SUBREAPER; proc_pid_task(5), children.
+Linux: prctl(2), PR_SET_CHILD_SUBREAPER; proc_pid_task(5), children; proc_pid_stat(5).
 """
 
 from collections import deque
@@ -23,14 +28,19 @@ from pathlib import Path
 import signal
 import subprocess
 import threading
+import time
 from typing import Final
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 #: Some may be starting others while they are ended.
 _ROUNDS_MAX: Final = 1000
+#: 1,024 processes take about one, on two cores that are busy.
+FREEZE_SECONDS_MAX: Final = 5
 # As _state says it: gone, or dead and waiting for the parent to notice.
 _GONE: Final = frozenset({"", "Z", "X"})
 _STOPPED: Final = frozenset({"T", "t"})
+# It stops at once, or before it does anything else.
+_STOPPING: Final = _STOPPED | {"D"}
 
 Process = subprocess.Popen[bytes]
 
@@ -44,7 +54,7 @@ class Processes:
         self._adopts_strays = False
 
     def adopt_strays(self) -> None:
-        """Have what functions leave behind come to this process, which starts nothing else."""
+        """Have what functions leave behind come to this process."""
         adopt_orphans()
         self._adopts_strays = True
 
@@ -74,34 +84,43 @@ class Processes:
 
     def end(self, process: Process) -> None:
         """Kill a process with everything that it started."""
-        if process.poll() is None:
-            _stop_and_kill_below(process.pid)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        with self._lock:
-            self._own.discard(process)
+        try:
+            if process.poll() is None:
+                _stop_and_kill_below(process.pid)
+        finally:
+            # In any case: what it took of the machine is given to others.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            with self._lock:
+                self._own.discard(process)
         self._end_strays()
 
     def freeze(self, process: Process) -> set[int]:
         """Stop a process with everything that it started, until ``thaw``.
 
         Returns:
-            All that were there: one that isn't stopped afterwards was killed, unnoticed.
+            All that were there: one that is gone afterwards was killed, unnoticed.
+
+        Raises:
+            TimeoutError: they weren't all stopped within ``FREEZE_SECONDS_MAX``.
         """
+        deadline = time.monotonic() + FREEZE_SECONDS_MAX
         found: set[int] = set()
         before: dict[int, str] = {}
-        for _ in range(_ROUNDS_MAX):
+        while True:
             states = {pid: _state(pid) for pid in (process.pid, *descendants_of(process.pid))}
-            found.update(pid for pid, state in states.items() if state not in _GONE)
-            moving = [pid for pid, state in states.items() if state not in _GONE | _STOPPED]
+            there = {pid: state for pid, state in states.items() if state not in _GONE}
+            found.update(there)
+            for pid, state in there.items():
+                if state not in _STOPPED:
+                    _kill(pid, signal.SIGSTOP)
             # One may have ended while it was looked at, having started another elsewhere.
-            if not moving and states == before:
-                break
-            for pid in moving:
-                _kill(pid, signal.SIGSTOP)
+            if states == before and _STOPPING.issuperset(there.values()):
+                return found
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not all stopped within {FREEZE_SECONDS_MAX} s")
             before = states
-        return found
 
     def thaw(self, process: Process) -> None:
         """Let a process that was stopped go on, with everything that it started."""
@@ -120,8 +139,8 @@ class Processes:
         if not self._adopts_strays:
             return
         with self._lock:
-            strays = set(children_of(os.getpid())) - {process.pid for process in self._own}
-            for pid in strays:
+            own = {process.pid for process in self._own}
+            for pid in set(filter(_is_of_another_session, children_of(os.getpid()))) - own:
                 _stop_and_kill_below(pid)
                 _kill(pid, signal.SIGKILL)
                 with suppress(ChildProcessError):
@@ -178,8 +197,14 @@ def is_stopped(pid: int) -> bool:
 def _state(pid: int) -> str:
     """Return the letter for what a process is at; none if it is gone."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1]
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1].decode()
     return ""
+
+
+def _is_of_another_session(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        return os.getsid(pid) != os.getsid(0)
+    return False
 
 
 def _kill(pid: int, number: signal.Signals) -> None:

@@ -11,6 +11,7 @@ import socket
 from typing import Final
 
 import msgspec
+from typing_extensions import override
 
 from keyturn.functions.invocation import Invocation
 from keyturn.functions.refusals import (
@@ -35,6 +36,10 @@ class InvokeRequest(msgspec.Struct, frozen=True):
     function_arn: str
     payload: bytes
 
+    @override
+    def __repr__(self) -> str:
+        return f"InvokeRequest({self.function_arn!r}, {len(self.payload)} bytes)"
+
 
 class InvokeAnswer(msgspec.Struct, frozen=True):
     """How it ended; or, with ``refusal``, why it didn't begin.
@@ -50,6 +55,10 @@ class InvokeAnswer(msgspec.Struct, frozen=True):
     refusal: str | None = None
     detail: str = ""
     text: str = ""
+
+    @override
+    def __repr__(self) -> str:
+        return f"InvokeAnswer({self.request_id!r}, {self.refusal!r}, {len(self.payload)} bytes)"
 
 
 def send_frame(connection: socket.socket, message: msgspec.Struct) -> None:

@@ -4,13 +4,17 @@
   ``Outcome``. One server serves all of them.
 * Events hold rotation tokens. A channel's address has a part that only its process is told:
   another user of the machine, or another function, who finds the port gets nothing.
+* A process has one body read at a time, and none that nobody waits for; what it posts without
+  being asked ends its connection.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
 import os
@@ -32,6 +36,9 @@ CONNECTIONS_MAX: Final = 32
 #: Connections that haven't said yet which process they are of; beyond, the oldest is closed.
 STRANGERS_MAX: Final = 256
 STRANGER_SECONDS_MAX: Final = 5
+#: The lines of a head that are kept, together; and the longest, with its end: others are skipped.
+HEAD_BYTES_MAX: Final = 32_768
+HEAD_LINE_BYTES_MAX: Final = 8_192
 _VERSION: Final = "2018-06-01"
 _ACCEPTED: Final = b'{"status":"OK"}'
 #: AWS's words for an answer to an event that isn't under way.
@@ -87,6 +94,7 @@ class Channel:
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._outcomes: deque[Outcome] = deque()
         self._lock = threading.Lock()
+        self._posting = threading.Lock()
         # What it may post next: how its start failed, then what became of the event it has.
         self._awaited: frozenset[str] = frozenset({"init/error"})
         self._connections = 0
@@ -135,6 +143,12 @@ class Channel:
         """Count a connection of the process that is over."""
         with self._lock:
             self._connections -= 1
+
+    @contextmanager
+    def posting(self, endpoint: str) -> Iterator[bool]:
+        """Yield whether what the process posts there is asked for; it posts nothing meanwhile."""
+        with self._posting:
+            yield endpoint in self._awaited
 
     def post(self, endpoint: str, outcome: Outcome) -> bool:
         """Take what the process posted; return whether it was asked for, and the first time."""
@@ -270,15 +284,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse()
             return
         try:
-            body = read_body(self.rfile, self.headers, RESPONSE_BYTES_MAX)
+            with channel.posting(endpoint) as is_awaited:
+                # Noted before it is acknowledged: a process that then exits is known to have
+                # answered.
+                is_taken = is_awaited and channel.post(endpoint, self._outcome(endpoint))
         except BodyError:
             self._refuse(400)
             return
-        # Noted before it is acknowledged: a process that then exits is known to have answered.
-        if channel.post(endpoint, _outcome(endpoint, body)):
+        if is_taken:
             self._reply(202, _ACCEPTED)
         else:
-            self._reply(400, _NOT_ASKED)
+            self._refuse(400, _NOT_ASKED)
+
+    def _outcome(self, endpoint: str) -> Outcome:
+        body = read_body(self.rfile, self.headers, RESPONSE_BYTES_MAX)
+        if body is None:
+            return TooLarge()
+        return Answered(body) if endpoint.endswith("/response") else Raised(body)
 
     @override
     def finish(self) -> None:
@@ -306,10 +328,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.settimeout(None)
         return self._entered is channel
 
-    def _refuse(self, status: int = 404) -> None:
-        # What else the sender has to say isn't read.
-        self.close_connection = True
-        self._reply(status, b"")
+    def _refuse(self, status: int = 404, body: bytes = b"") -> None:
+        # Which ends the connection: what else the sender has to say isn't read.
+        self._reply(status, body, {"Connection": "close"})
 
     def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)
@@ -326,12 +347,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a path here holds the secret part of the address."""
 
 
-def _outcome(endpoint: str, body: bytes | None) -> Outcome:
-    if body is None:
-        return TooLarge()
-    return Answered(body) if endpoint.endswith("/response") else Raised(body)
-
-
 class _HeaderLines(BufferedIOBase):
     """Reads the lines of a head without those that are too long, with which it would be refused.
 
@@ -340,13 +355,22 @@ class _HeaderLines(BufferedIOBase):
 
     def __init__(self, whole: BufferedIOBase) -> None:
         self._whole = whole
+        self._bytes_left = HEAD_BYTES_MAX
 
     @override
     def readline(self, size: int | None = -1, /) -> bytes:
-        line = self._whole.readline(size)
+        """Return the next line, of whatever length is kept.
+
+        Raises:
+            LineTooLong: all lines together are.
+        """
+        line = self._whole.readline(HEAD_LINE_BYTES_MAX)
         while line and not line.endswith(b"\n"):
             part = line
             while part and not part.endswith(b"\n"):
-                part = self._whole.readline(size)
-            line = self._whole.readline(size)
+                part = self._whole.readline(HEAD_LINE_BYTES_MAX)
+            line = self._whole.readline(HEAD_LINE_BYTES_MAX)
+        self._bytes_left -= len(line)
+        if self._bytes_left < 0:
+            raise LineTooLong("head")
         return line

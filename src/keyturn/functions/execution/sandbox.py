@@ -42,7 +42,7 @@ class Interior:
     task: Path
     layers: Path | None
     storage_mb: int
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     preloads: bool = False
 
 

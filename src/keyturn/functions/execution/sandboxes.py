@@ -12,6 +12,7 @@ The rules, which every caller may rely on:
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -108,10 +109,11 @@ class Sandboxes:
 
     def end(self, sandbox: Sandbox) -> None:
         """End a sandbox, with everything that runs in it."""
-        self.processes.end(sandbox.process)
         assert sandbox.process.stdout is not None
-        sandbox.process.stdout.close()
-        sandbox.close()
+        with ExitStack() as parts:
+            parts.callback(sandbox.close)
+            parts.callback(sandbox.process.stdout.close)
+            self.processes.end(sandbox.process)
 
     def close(self) -> None:
         """End those that are ready, and make no more. What is in use ends with this process.
@@ -123,8 +125,9 @@ class Sandboxes:
             self._is_closed = True
             left = [found for each in self._ready.values() for found in each]
             self._ready.clear()
-        for sandbox, _ in left:
-            self.end(sandbox)
+        with ExitStack() as ended:
+            for sandbox, _ in left:
+                ended.callback(self.end, sandbox)
 
     def _make_ready(self, runtime: Runtime) -> None:
         with self._lock:

@@ -66,7 +66,7 @@ _NOT_THERE: Final = (
     *("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register"),
     # Memory that no process shows as its own, and so escapes the limit (``memory``); and what all
     # programs of the machine have a share of.
-    *("memfd_create", "memfd_secret", "shmget", "msgget", "io_setup"),
+    *("memfd_create", "memfd_secret", "shmget", "semget", "msgget", "io_setup"),
 )
 _REFUSED: Final = (
     # Namespaces and mounts.

@@ -36,6 +36,7 @@ _COMMON: Final[Mapping[str, int]] = {
 _X86_64: Final[Mapping[str, int]] = {
     "ioctl": 16,
     "shmget": 29,
+    "semget": 64,
     "msgget": 68,
     "io_setup": 206,
     "setsid": 112,
@@ -106,6 +107,7 @@ _AARCH64: Final[Mapping[str, int]] = {
     "io_setup": 0,
     "setsid": 157,
     "msgget": 186,
+    "semget": 190,
     "shmget": 194,
     "memfd_create": 279,
     "lookup_dcookie": 18,

@@ -5,19 +5,17 @@ from functools import partial
 from pathlib import Path
 import platform
 import shutil
+from time import monotonic
 from typing import Final
-
-import structlog
 
 from keyturn.functions.execution import egress, isolation
 from keyturn.functions.execution.connector import Connector
 from keyturn.functions.execution.isolation import Wanted, Workplace
 from keyturn.functions.execution.processes import Processes
+from keyturn.functions.execution.refused_addresses import RefusedAddresses
 from keyturn.functions.execution.runtime_dir import RuntimeDirs
 from keyturn.functions.execution.sandboxes import Sandboxes, SystemCalls
 from keyturn.functions.execution.syscall_filter import program
-
-_log = structlog.get_logger(__name__)
 
 _RUNTIMES: Final = "runtimes"
 _SANDBOXES: Final = "sandboxes"
@@ -49,7 +47,7 @@ def open_workshop(folder: Path, wanted: Wanted) -> Workshop:
     workplace = Workplace(
         runtime_dirs=RuntimeDirs(folder / _RUNTIMES, processes), folder=folder / _SANDBOXES
     )
-    connector = Connector(_tell_refusal)
+    connector = Connector(RefusedAddresses(monotonic).tell)
     brokered = SystemCalls(_filter(hands_over_connect=True), partial(_connect_for, connector))
     made, weakness = isolation.choose(wanted, processes, workplace, brokered)
     system_calls = (
@@ -65,12 +63,6 @@ def open_workshop(folder: Path, wanted: Wanted) -> Workshop:
 
 def _connect_for(connector: Connector, listener: int, function: str) -> None:
     connector.add(listener, label=function, allows=egress.is_allowed)
-
-
-def _tell_refusal(function: str, address: egress.IPAddress, port: int) -> None:
-    _log.warning(
-        "a function was kept from an address", function=function, address=str(address), port=port
-    )
 
 
 def _filter(*, hands_over_connect: bool) -> bytes:

@@ -3,15 +3,20 @@
 * A line is an event. AWS's runtime client separates the lines of one event, such as a traceback,
   with CR.
 * A line longer than ``LINE_BYTES_MAX`` becomes several. An invocation may log
-  ``OUTPUT_BYTES_MAX``: behind that the log says once that it was cut, and what follows is read and
-  dropped, so that the process isn't held up.
+  ``OUTPUT_BYTES_MAX``, each event with what AWS counts beside its text: behind that the log says
+  once that it was cut, and what follows is read and dropped, so that the process isn't held up.
 * Bytes that are no text are kept in an event as Python's ``surrogateescape`` keeps them, so that a
   value can be found in them; ``as_text`` puts a replacement character in their place.
+
+AWS: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 """
 
 from collections.abc import Callable
 import os
+import re
 from typing import Final
+
+from keyturn.store.logs import EVENT_OVERHEAD_BYTES
 
 LINE_BYTES_MAX: Final = 65_536
 OUTPUT_BYTES_MAX: Final = 1_048_576
@@ -19,6 +24,8 @@ CUT: Final = f"[output cut: an invocation may log {OUTPUT_BYTES_MAX} bytes]"
 _READ_BYTES: Final = 65_536
 #: How much is read at the end of an invocation: what the pipe holds, and no more.
 _READS_AT_END: Final = 16
+#: Halves of surrogate pairs that ``surrogateescape`` makes of no byte: JSON may hold them.
+_HALF_CHARACTERS: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 WriteLine = Callable[[str], None]
 
@@ -48,6 +55,9 @@ class Output:
         except BlockingIOError:
             return False
         self.is_closed = not chunk
+        if self._left_bytes <= 0:
+            self._partial = b""
+            return not self.is_closed
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         for line in lines:
             self._write(line)
@@ -72,7 +82,7 @@ class Output:
     def _write_event(self, event: bytes) -> None:
         if self._left_bytes <= 0:
             return
-        self._left_bytes -= len(event) + 1
+        self._left_bytes -= len(event) + EVENT_OVERHEAD_BYTES
         if self._left_bytes <= 0:
             self._write_line(CUT)
         else:
@@ -81,5 +91,6 @@ class Output:
 
 
 def as_text(event: str) -> str:
-    """Return an event as it is stored and shown."""
-    return event.encode(errors="surrogateescape").decode(errors="replace")
+    """Return an event, or any other text, as it is stored and shown."""
+    whole = _HALF_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", event)
+    return whole.encode(errors="surrogateescape").decode(errors="replace")

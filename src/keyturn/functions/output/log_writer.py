@@ -9,9 +9,11 @@
   are stored, never as many as ``keyturn.functions.output.redaction`` looks for.
 * A write to the store costs the disk a flush; a rotation's four invocations would cost four. So
   lines are stored every ``FLUSH_SECONDS``: what a killed engine loses is that much of its
-  functions' output, and what is held, and nothing of their work.
-* When the store can't be written, lines wait and are tried again. When more than ``LINES_MAX``
-  wait, the oldest are dropped, and the server's own log says so.
+  functions' output, and what is held, and nothing of their work. Much is stored in portions, with
+  a pause after each as long as it took: nobody else's write waits for all of it.
+* When the store can't be written, lines wait and are tried again. Lines for which there is no room
+  any more (``keyturn.functions.output.room``) are dropped, and the server's own log says so.
+* Whatever goes wrong with some lines, those that follow are stored.
 
 AWS: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
 """
@@ -21,11 +23,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 import threading
+import time
 from typing import Final
 
 import structlog
 
 from keyturn.functions.output.lines import as_text
+from keyturn.functions.output.room import Room, memory_bytes
 from keyturn.functions.output.seen_values import SeenValues
 from keyturn.model.clock import Clock
 from keyturn.model.function import Function
@@ -34,7 +38,8 @@ from keyturn.store.database import Database
 
 FLUSH_SECONDS: Final = 0.1
 HELD_SECONDS: Final = 0.8
-LINES_MAX: Final = 200_000
+#: Stored in one transaction, in memory: a few thousand lines, and tens of milliseconds.
+PORTION_BYTES_MAX: Final = 2 << 20
 UNSEARCHED: Final = "[output withheld: it couldn't be searched for secret values]"
 #: How much of what was stored is looked at again: eight letters, each logged as a line of its own,
 #: fit in several times.
@@ -49,12 +54,13 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One event on its way to a stream."""
+    """One event on its way to a stream, and how much room is taken for it."""
 
     function: Function
     stream: str
     at: datetime
     message: str = field(repr=False)
+    taken_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class LogWriter:
         self._seen = seen
         self._held: dict[tuple[str, str], _Held] = {}
         self._lines: deque[Line] = deque()
+        self._room = Room()
+        self._dropped_lines = 0
         self._lock = threading.Lock()
         self._has_lines = threading.Event()
         self._is_closing = threading.Event()
@@ -129,9 +137,12 @@ class LogWriter:
 
     def write(self, function: Function, stream: str, message: str) -> None:
         """Take a line; it is stored a moment later."""
-        line = Line(function, stream, self._clock.now(), message)
+        line = Line(function, stream, self._clock.now(), message, memory_bytes(message))
         with self._lock:
-            self._held.setdefault((function.arn, stream), _Held(line.at)).add(line)
+            if self._room.take(function.arn, line.taken_bytes):
+                self._held.setdefault((function.arn, stream), _Held(line.at)).add(line)
+            else:
+                self._dropped_lines += 1
         self._has_lines.set()
 
     def end(self, function: Function, stream: str) -> None:
@@ -163,21 +174,64 @@ class LogWriter:
         while not self._is_closing.is_set():
             self._has_lines.wait()
             self._is_closing.wait(FLUSH_SECONDS)
-            if not self._flush():
+            if not self._has_flushed():
+                self._has_lines.set()
                 self._is_closing.wait(_RETRY_SECONDS)
+
+    def _has_flushed(self) -> bool:
+        """Store what is due; return whether that went well, whatever happens."""
+        try:
+            return self._flush()
+        except Exception:  # noqa: BLE001 - without this thread no output would be stored any more
+            _log.exception("a round of storing function logs failed; the next one follows")
+            return False
 
     def _flush(self) -> bool:
         """Store what is due; return whether that went well."""
         self._has_lines.clear()
-        lines = self._lines
         for due in self._due():
-            lines.extend(self._redacted(due))
-        if not lines or logs.store(self._database, _by_stream(lines), self._clock.now()):
-            lines.clear()
+            self._lines.extend(self._redacted(due))
+        self._tell_dropped()
+        while portion := self._portion():
+            began = time.monotonic()
+            if not self._is_done_with(portion):
+                _log.error("function logs can't be stored just now; they wait")
+                return False
+            self._take_out(portion)
+            if self._lines:
+                # Others who write have a turn.
+                self._is_closing.wait(time.monotonic() - began)
+        return True
+
+    def _portion(self) -> list[Line]:
+        """Return the lines that are stored next, together."""
+        portion, left_bytes = list[Line](), PORTION_BYTES_MAX
+        for line in self._lines:
+            left_bytes -= line.taken_bytes
+            if left_bytes < 0 and portion:
+                break
+            portion.append(line)
+        return portion
+
+    def _is_done_with(self, lines: Sequence[Line]) -> bool:
+        """Store lines; return whether they may go. Those that never could would stop the rest."""
+        try:
+            return logs.store(self._database, _by_stream(lines), self._clock.now())
+        except Exception:  # noqa: BLE001 - whatever it was, the next lines may be stored
+            _log.exception("function logs are lost: they can't be stored", lines=len(lines))
             return True
-        _log.error("function logs can't be stored just now; they wait", lines=len(lines))
-        self._drop_oldest()
-        return False
+
+    def _take_out(self, lines: Sequence[Line]) -> None:
+        with self._lock:
+            for line in lines:
+                self._lines.popleft()
+                self._room.give_back(line.function.arn, line.taken_bytes)
+
+    def _tell_dropped(self) -> None:
+        with self._lock:
+            dropped, self._dropped_lines = self._dropped_lines, 0
+        if dropped:
+            _log.error("function logs were dropped: too much waits to be stored", lines=dropped)
 
     def _due(self) -> list[_Due]:
         now = self._clock.now()
@@ -193,14 +247,6 @@ class LogWriter:
         redacted = self.redacted(due.lines[0].function, messages)
         for line, message in zip(due.lines, redacted[len(due.before) :], strict=False):
             yield replace(line, message=as_text(message))
-
-    def _drop_oldest(self) -> None:
-        dropped = max(len(self._lines) - LINES_MAX, 0)
-        for _ in range(dropped):
-            self._lines.popleft()
-        self._has_lines.set()
-        if dropped:
-            _log.error("function logs were dropped", lines=dropped)
 
 
 def _end_of(messages: Sequence[str]) -> list[str]:

@@ -54,6 +54,7 @@ class SeenValues:
         self._seconds = seconds
         self._receive = receive
         self._functions: dict[str, _Seen] = {}
+        self._characters = 0
         self._forgot_at = seconds()
         self._lock = threading.Lock()
 
@@ -85,11 +86,11 @@ class SeenValues:
         now = self._seconds()
         seen = self._functions.setdefault(sighting.function_arn, _Seen())
         for leaf in leaves_of(sighting.value):
-            seen.note(leaf, now, self._room_for(seen))
+            self._characters += seen.note(leaf, now, self._room_for(seen))
 
     def _room_for(self, seen: "_Seen") -> int:
-        taken = sum(each.characters for each in self._functions.values())
-        return min(CHARACTERS_PER_FUNCTION_MAX - seen.characters, CHARACTERS_MAX - taken)
+        left = CHARACTERS_MAX - self._characters
+        return min(CHARACTERS_PER_FUNCTION_MAX - seen.characters, left)
 
     def _forget(self, now: float) -> None:
         if now - self._forgot_at < _FORGET_EVERY_SECONDS:
@@ -97,6 +98,7 @@ class SeenValues:
         self._forgot_at = now
         kept = {arn: seen.since(now - KEPT_SECONDS) for arn, seen in self._functions.items()}
         self._functions = {arn: seen for arn, seen in kept.items() if not seen.is_empty}
+        self._characters = sum(seen.characters for seen in self._functions.values())
 
 
 class _Seen:
@@ -117,13 +119,16 @@ class _Seen:
     def is_empty(self) -> bool:
         return not self._values and self.overflowed_at is None
 
-    def note(self, value: str, now: float, room: int) -> None:
+    def note(self, value: str, now: float, room: int) -> int:
+        """Note a value, if there is room; return how many characters were added."""
+        before = self.characters
         if value in self._values:
             self._values[value] = now
         elif len(value) > room:
             self.overflowed_at = now
         else:
             self._add(value, now)
+        return self.characters - before
 
     def since(self, moment: float) -> "_Seen":
         """Return what was seen since a moment: this, if all of it was."""

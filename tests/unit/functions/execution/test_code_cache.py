@@ -8,7 +8,8 @@ from threading import Barrier
 import pytest
 
 from keyturn.functions import registry
-from keyturn.functions.execution.code_cache import Code, CodeCache
+from keyturn.functions.execution import pool
+from keyturn.functions.execution.code_cache import KEPT_SECONDS, Code, CodeCache
 from keyturn.functions.refusals import FunctionNotFoundError, FunctionUnavailableError
 from keyturn.model.function import Function
 from support.function_bench import ACCOUNT, REGION, zipped
@@ -160,6 +161,113 @@ def test_a_cache_begins_empty_and_where_no_other_was(bench: LambdaBench, tmp_pat
 
     assert not before.exists()
     assert cache.code_of(function).task.parent != before.parent
+
+
+class Seconds:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def timed(bench: LambdaBench, tmp_path: Path, seconds: Seconds) -> CodeCache:
+    return CodeCache(bench.database, tmp_path / "code", seconds)
+
+
+def deployed(bench: LambdaBench, function: Function, source: str) -> Function:
+    """Give a function other code."""
+    zipped_code = zipped({"lambda_function.py": source})
+    bench.do("UpdateFunctionCode", FunctionName=function.name, ZipFile=zipped_code)
+    return found(bench, function.name)
+
+
+@pytest.mark.parametrize(("more", "is_there"), [(0, True), (1, False)])
+def test_code_that_no_version_runs_goes_when_every_environment_of_it_has_ended(
+    bench: LambdaBench, timed: CodeCache, seconds: Seconds, more: float, *, is_there: bool
+) -> None:
+    function = stored(bench, source=f"before = {more}")
+    before = timed.code_of(function).task
+    after = timed.code_of(deployed(bench, function, f"after = {more}")).task
+
+    seconds.now += KEPT_SECONDS + more
+    timed.remove_unused()
+
+    assert before.exists() is is_there
+    assert after.exists()
+
+
+def test_no_environment_lasts_longer_than_the_code_that_it_was_started_with() -> None:
+    # It works for that long after its last event came, or is idle for less.
+    timeout_seconds = 900
+
+    assert timeout_seconds + pool.AGE_SECONDS_MAX < KEPT_SECONDS
+    assert timeout_seconds > pool.IDLE_SECONDS_MAX
+
+
+def test_code_that_a_published_version_runs_stays(
+    bench: LambdaBench, timed: CodeCache, seconds: Seconds
+) -> None:
+    function = stored(bench, source="published = 1")
+    bench.do("PublishVersion", FunctionName=function.name)
+    before = timed.code_of(function).task
+    deployed(bench, function, "published = 2")
+
+    seconds.now += KEPT_SECONDS + 1
+    timed.remove_unused()
+
+    assert before.exists()
+
+
+def test_layers_go_together_and_alone_when_no_function_has_them(
+    bench: LambdaBench, timed: CodeCache, seconds: Seconds, tmp_path: Path
+) -> None:
+    function = stored(bench, {"kept": "1"}, {"gone": "1"}, source="layers = 1")
+    kept, _ = function.layers
+    before = layers_of(timed.code_of(function))
+    bench.do("UpdateFunctionConfiguration", FunctionName=function.name, Layers=[kept.arn])
+
+    seconds.now += KEPT_SECONDS + 1
+    timed.remove_unused()
+
+    assert not before.exists()
+    assert {path.name for path in made_in(tmp_path)} == {kept.sha256, function.code_sha256}
+
+
+def test_code_that_was_removed_is_unpacked_again_when_it_is_back(
+    bench: LambdaBench, timed: CodeCache, seconds: Seconds
+) -> None:
+    function = stored(bench, source="back = 1")
+    timed.code_of(function)
+    deployed(bench, function, "back = 2")
+    seconds.now += KEPT_SECONDS + 1
+    timed.remove_unused()
+
+    code = timed.code_of(deployed(bench, function, "back = 1"))
+
+    assert files_below(code.task) == {"lambda_function.py": "back = 1"}
+
+
+def test_code_that_could_not_be_unpacked_is_nothing_to_remove(
+    bench: LambdaBench, timed: CodeCache, seconds: Seconds
+) -> None:
+    function = stored(bench, source="never = 'here'")
+    bench.do("DeleteFunction", FunctionName=function.name)
+    with pytest.raises(FunctionNotFoundError):
+        timed.code_of(function)
+
+    seconds.now += KEPT_SECONDS + 1
+    timed.remove_unused()
+
+    assert not timed._handed_out_at
 
 
 def made_in(folder: Path) -> list[Path]:

@@ -27,6 +27,27 @@ SHARED: Final = (
     + "for at in range(0, size, mmap.PAGESIZE): held[at] = 1\n"
     + WAIT
 )
+#: Reads a part of each of so many page tables, of 4 KB for 2 MB, that they are as large together.
+TABLES: Final = (
+    BEGIN
+    + """
+flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+held = mmap.mmap(-1, size * 512, flags=flags, prot=mmap.PROT_READ)
+held.madvise(mmap.MADV_NOHUGEPAGE)
+for at in range(0, len(held), 2 << 20): held[at]
+"""
+    + WAIT
+)
+#: No text, and what begins a line elsewhere.
+NAMED: Final = (
+    BEGIN
+    + """
+import ctypes
+ctypes.CDLL(None).prctl(15, b"\\xc3\\rVmHWM: 9 kB", 0, 0, 0)
+held = bytearray(b'x') * size
+"""
+    + WAIT
+)
 
 Start = Callable[[str, int], int]
 
@@ -83,6 +104,20 @@ def test_what_processes_share_counts_once(start: Start, program: str) -> None:
 
     assert not has_too_much(pid, MOST_MB)
     assert has_too_much(pid, PART_MB)
+
+
+def test_page_tables_count(start: Start) -> None:
+    pid = start(TABLES, 1)
+
+    assert not has_too_much(pid, MOST_MB)
+    assert has_too_much(pid, PART_MB)
+
+
+def test_what_a_process_is_called_does_not_matter(start: Start) -> None:
+    pid = start(NAMED, 1)
+
+    assert has_too_much(pid, PART_MB)
+    assert (peak_mb([pid]) or 0) > PART_MB
 
 
 def test_a_process_that_is_gone_has_nothing(start: Start) -> None:

@@ -1,8 +1,11 @@
 """Processes with all that they start are found, stopped and ended, whatever they do to hide."""
 
 from collections.abc import Iterator, Sequence
+import errno
+import json
 import os
 from pathlib import Path
+import platform
 import shutil
 import signal
 import subprocess
@@ -11,12 +14,14 @@ from typing import Final
 
 import pytest
 
+from keyturn.functions.execution import processes as module
 from keyturn.functions.execution.processes import (
     Process,
     Processes,
     children_of,
     descendants_of,
     is_stopped,
+    is_there,
 )
 from support.processes import is_running
 from support.waiting import until
@@ -38,6 +43,7 @@ os.read(os.eventfd(0), 8)
 """
 )
 WAITS: Final = "os.write(1, b'.'); os.read(os.eventfd(0), 8)"
+WAITS_ALONE: Final = "import os\n" + WAITS
 LEAVES_BEHIND: Final = (
     ADOPTS
     + f"""
@@ -69,6 +75,58 @@ int main(void) {
     return 0;
 }
 """
+#: Has a child that has this name.
+NAMED: Final = (
+    ADOPTS
+    + f"""
+if os.fork() == 0:
+    ctypes.CDLL(None).prctl(15, bytes.fromhex(sys.argv[1]), 0, 0, 0)
+    {WAITS}
+{WAITS}
+"""
+)
+#: Waits in the kernel, uninterruptibly, for a child that it doesn't share its memory with.
+VFORKS: Final = (
+    ADOPTS
+    + f"""
+clone = {{"x86_64": 56, "aarch64": 220}}["{platform.machine()}"]
+CLONE_VFORK, SIGCHLD = 0x4000, 17
+if ctypes.CDLL(None).syscall(clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0) == 0:
+    {WAITS}
+"""
+)
+#: An engine that has a profile's credentials fetched, ends a function's process meanwhile, and
+#: says what was fetched, and of what the process left behind whether it is there.
+ENGINE: Final = """
+import json, os, sys, threading
+from botocore.credentials import ProcessProvider
+from keyturn.functions.execution.processes import Processes, children_of, is_there
+
+pipe, leaves_behind = sys.argv[1:]
+os.mkfifo(pipe)
+processes = Processes()
+processes.adopt_strays()
+profile = {"profiles": {"p": {"credential_process": f"cat {pipe}"}}}
+fetched = []
+provider = ProcessProvider("p", lambda: profile)
+fetching = threading.Thread(target=lambda: fetched.append(provider.load().access_key))
+fetching.start()
+while not (fetchers := list(children_of(os.getpid()))):
+    pass
+process = processes.start([sys.executable, "-S", "-c", leaves_behind], {})
+process.stdout.read(2)
+process.kill()
+process.wait()
+left = set(children_of(os.getpid())).difference(fetchers)
+
+processes.end(process)
+
+if all(map(is_there, fetchers)):
+    with open(pipe, "w") as file:
+        json.dump({"Version": 1, "AccessKeyId": "a key", "SecretAccessKey": "s"}, file)
+fetching.join()
+print(json.dumps([fetched, [is_there(pid) for pid in left]]))
+"""
 #: Often enough that one that could slip through would.
 CATCHES: Final = 20
 
@@ -79,6 +137,11 @@ def processes() -> Iterator[Processes]:
     yield made
     for process in list(made._own):
         made.end(process)
+
+
+def fails_for_files(_folder: Path) -> Iterator[Path]:
+    """Fail as a folder does that is looked into when this process has too many files open."""
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def started(processes: Processes, command: Sequence[str], count: int = 1) -> Process:
@@ -235,6 +298,75 @@ def test_one_that_always_starts_another_and_ends_is_ended_all_the_same(
         processes.end(started(processes, [relay]))
 
     assert not any(_is_of(relay, Path(folder)) for folder in Path("/proc").glob("[0-9]*"))
+
+
+@pytest.mark.parametrize("name", [b"\xc3\xc3", b") Z 1", b"\r\n"], ids=repr)
+def test_a_process_is_stopped_and_ended_whatever_it_calls_itself(
+    processes: Processes, name: bytes
+) -> None:
+    process = started(processes, [*PYTHON, NAMED, name.hex()], 2)
+    every = [process.pid, *descendants_of(process.pid)]
+
+    frozen = processes.freeze(process)
+    were_stopped = list(map(is_stopped, every))
+    processes.end(process)
+
+    assert (sorted(frozen), were_stopped) == (sorted(every), [True, True])
+    assert not any(map(is_running, every))
+
+
+def test_one_that_waits_in_the_kernel_is_frozen_and_stops_when_it_is_done(
+    processes: Processes,
+) -> None:
+    process = started(processes, [*PYTHON, VFORKS])
+    (child,) = descendants_of(process.pid)
+    until(lambda: module._state(process.pid) == "D", "its wait for its child")
+
+    frozen = processes.freeze(process)
+    was_there = is_there(process.pid)
+    os.kill(child, signal.SIGKILL)
+
+    assert frozen == {process.pid, child}
+    assert was_there
+    until(lambda: is_stopped(process.pid), "its stop")
+
+
+def test_those_that_are_not_stopped_in_time_are_given_up(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FREEZE_SECONDS_MAX", -1)
+    process = started(processes, [*PYTHON, WAITS_ALONE])
+
+    with pytest.raises(TimeoutError, match="not all stopped"):
+        processes.freeze(process)
+
+
+def test_one_is_ended_also_when_what_it_started_can_not_be_looked_for(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = started(processes, [*PYTHON, WAITS_ALONE])
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "iterdir", fails_for_files)
+        with pytest.raises(OSError, match="Too many open files"):
+            processes.end(process)
+
+    assert not is_running(process.pid)
+    assert not processes._own
+
+
+def test_what_a_library_of_the_engine_starts_is_no_stray(tmp_path: Path) -> None:
+    # In a process of its own, for which what others left behind isn't ended.
+    done = subprocess.run(
+        [sys.executable, "-c", ENGINE, str(tmp_path / "pipe"), LEAVES_BEHIND],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+
+    fetched, left = json.loads(done.stdout)
+    assert fetched == ["a key"]
+    assert left == [False]
 
 
 def _is_of(program: str, folder: Path) -> bool:

@@ -97,7 +97,7 @@ def test_what_a_function_need_not_do_is_refused(machine: str, name: str) -> None
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("name", ["clone3", "io_uring_setup", "io_uring_enter"])
+@pytest.mark.parametrize("name", ["clone3", "io_uring_setup", "io_uring_enter", "semget"])
 def test_what_is_done_another_way_is_not_there(machine: str, name: str) -> None:
     assert said(machine, name) == error(errno.ENOSYS)
 

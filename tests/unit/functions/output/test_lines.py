@@ -5,6 +5,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from keyturn.functions.output.lines import CUT, LINE_BYTES_MAX, OUTPUT_BYTES_MAX, Output, as_text
+from keyturn.store.logs import EVENT_OVERHEAD_BYTES
 
 
 class Pipe:
@@ -67,14 +68,21 @@ def test_a_line_is_cut_at_its_limit_and_nothing_is_lost(pipe: Pipe, length: int)
 
 
 def test_the_log_says_once_that_it_was_cut(pipe: Pipe) -> None:
-    line = b"x" * 999 + b"\n"
+    line, counted = b"x" * 999 + b"\n", 999 + EVENT_OVERHEAD_BYTES
 
-    pipe.print(line * (OUTPUT_BYTES_MAX // len(line) + 100))
+    pipe.print(line * (OUTPUT_BYTES_MAX // counted + 100))
     pipe.output.finish()
 
     assert pipe.events.count(CUT) == 1
     assert pipe.events[-1] == CUT
-    assert len(pipe.events) == OUTPUT_BYTES_MAX // len(line) + 1
+    assert len(pipe.events) == OUTPUT_BYTES_MAX // counted + 1
+
+
+def test_a_line_without_text_counts_as_the_event_that_it_is(pipe: Pipe) -> None:
+    pipe.print(b"\n" * OUTPUT_BYTES_MAX)
+
+    assert len(pipe.events) == OUTPUT_BYTES_MAX // EVENT_OVERHEAD_BYTES + 1
+    assert pipe.events[-1] == CUT
 
 
 def test_a_closed_pipe_is_known_and_ends_the_reading(pipe: Pipe) -> None:
@@ -113,3 +121,9 @@ def test_bytes_that_are_no_text_are_kept_until_the_event_is_shown(pipe: Pipe) ->
 
     assert event.encode(errors="surrogateescape") == b"caf\xe9"
     assert as_text(event) == "caf\N{REPLACEMENT CHARACTER}"
+
+
+def test_half_of_a_surrogate_pair_is_shown_as_what_is_no_text() -> None:
+    shown = as_text("half \ud800, low \udfff, byte \udc80, end")
+
+    assert shown == "half ?, low ?, byte ?, end".replace("?", "\N{REPLACEMENT CHARACTER}")

@@ -1,23 +1,28 @@
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+import threading
 
 import pytest
+from sqlalchemy import func, select
 from typing_extensions import override
 
 from keyturn.functions.names import function_arn
-from keyturn.functions.output import log_writer
+from keyturn.functions.output import log_writer, room
 from keyturn.functions.output.log_writer import (
     CONTEXT_CHARACTERS,
     HELD_SECONDS,
     UNSEARCHED,
     LogWriter,
 )
+from keyturn.functions.output.room import memory_bytes
 from keyturn.functions.output.seen_values import SeenValues
 from keyturn.model.function import Function
-from keyturn.store import logs
-from keyturn.store.database import Database
+from keyturn.store import database as store_database, logs
+from keyturn.store.database import Connection, Database
 from keyturn.store.logs import EventQuery
 from support.clock import FixedClock
 from support.store import make_database
@@ -238,23 +243,159 @@ def test_lines_wait_while_the_store_can_not_be_written(
     until(lambda: stored(database) == ["before", "after"], "the lines")
 
 
-def test_the_oldest_lines_are_dropped_when_too_many_wait(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+def test_lines_are_dropped_while_more_of_their_function_wait_than_may(
+    database: Database, writing: Writing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_writer, "LINES_MAX", 2)
-    monkeypatch.setattr(log_writer, "_RETRY_SECONDS", 0.01)
-    with database.write() as connection:
-        logs.events.drop(connection)
-    writing = Writing(database)
-    writing.write(*(f"line {number}" for number in range(5)))
-    writing.end()
-    until(lambda: len(writing.writer._lines) == 2 or None, "the drop")
+    line_bytes = memory_bytes("line 0")
+    monkeypatch.setattr(room, "WAITING_BYTES_PER_FUNCTION_MAX", 2 * line_bytes)
+    other = replace(FUNCTION, name="other", arn=function_arn(REGION, ACCOUNT, "other"))
 
-    with database.write() as connection:
-        logs.events.create(connection)
+    writing.write(*(f"line {number}" for number in range(5)))
+    writing.write("line of the other", function=other)
+    writing.end()
+    until(lambda: len(stored(database)) == 2, "the first lines")
+    writing.write("line 5")
     writing.writer.close()
 
-    assert stored(database) == ["line 3", "line 4"]
+    assert stored(database) == ["line 0", "line 1", "line 5"]
+    assert stored(database, other) == ["line of the other"]
+
+
+def test_what_waits_is_counted_until_it_is_stored(
+    database: Database, writing: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_writer, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(room, "WAITING_BYTES_MAX", memory_bytes("before"))
+    with database.write() as connection:
+        logs.events.drop(connection)
+
+    writing.write("before")
+    writing.end()
+    until(lambda: writing.writer._lines, "the first try")
+    writing.write("too much")
+    with database.write() as connection:
+        logs.events.create(connection)
+    until(lambda: stored(database) == ["before"], "the first line")
+    writing.write("after")
+    writing.writer.close()
+
+    assert stored(database) == ["before", "after"]
+
+
+class Watched(Database):
+    """A store that notes how many events it has after each write."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.counts = [0]
+
+    @override
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with super().write() as connection:
+            yield connection
+            count = select(func.count()).select_from(logs.events)
+            self.counts.append(connection.execute(count).scalar_one())
+
+
+def test_many_lines_are_stored_in_portions(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_writer, "PORTION_BYTES_MAX", 10 * memory_bytes("line 00"))
+    watched = Watched(tmp_path / "keyturn.db")
+    writing = Writing(watched)
+    wanted = [f"line {number:02}" for number in range(45)]
+
+    writing.write(*wanted)
+    writing.writer.close()
+
+    assert max(after - before for before, after in pairwise(watched.counts)) == 10
+    assert stored(database) == wanted
+    watched.close()
+
+
+def test_nothing_is_stored_while_another_thread_writes_for_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_database, "_LOCK_WAIT_SECONDS", 0.01)
+    impatient = make_database(tmp_path)
+    name = logs.StreamName(account=ACCOUNT, region=REGION, group="g", stream=STREAM)
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+
+    with impatient.write():
+        is_stored = logs.store(impatient, {name: [(now, "line")]}, now)
+
+    assert not is_stored
+    impatient.close()
+
+
+class Failing(Database):
+    """A store in which writing fails in a way that nobody foresees, as often as it is told to."""
+
+    failures_left = 1
+
+    @override
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        if self.failures_left:
+            self.failures_left -= 1
+            raise ZeroDivisionError
+        with super().write() as connection:
+            yield connection
+
+
+def test_lines_that_can_never_be_stored_are_not_in_the_way_of_others(
+    database: Database, tmp_path: Path
+) -> None:
+    failing = Failing(tmp_path / "keyturn.db")
+    writing = Writing(failing)
+
+    writing.write("lost")
+    writing.end()
+    until(lambda: not failing.failures_left, "the failure")
+    writing.write("stored")
+    writing.end()
+
+    until(lambda: stored(database) == ["stored"], "the line")
+    writing.writer.close()
+    failing.close()
+
+
+class FailingClock(FixedClock):
+    """A clock that fails the writer's own thread once."""
+
+    has_failed = False
+
+    @override
+    def now(self) -> datetime:
+        if threading.current_thread().name == "log-writer" and not self.has_failed:
+            self.has_failed = True
+            raise ZeroDivisionError
+        return super().now()
+
+
+def test_whatever_goes_wrong_in_a_round_lines_are_stored_in_the_next(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_writer, "_RETRY_SECONDS", 0.01)
+    clock = FailingClock(datetime(2026, 1, 2, tzinfo=UTC))
+    writer = LogWriter(database, clock, SeenValues(lambda: 0.0))
+
+    writer.write(FUNCTION, STREAM, "line")
+    writer.end(FUNCTION, STREAM)
+
+    until(lambda: stored(database) == ["line"], "the line")
+    assert clock.has_failed
+    writer.close()
+
+
+def test_half_of_a_surrogate_pair_stops_nothing(database: Database, writing: Writing) -> None:
+    writing.seen.note(FUNCTION.arn, b"hunter22")
+
+    writing.write("it answered \ud800 to hunter22")
+    writing.end()
+
+    until(lambda: stored(database) == ["it answered \N{REPLACEMENT CHARACTER} to ***"], "the line")
 
 
 def test_output_that_can_not_be_searched_is_withheld_and_what_follows_is_stored(

@@ -1,6 +1,8 @@
 import threading
+from typing import NoReturn
 
 import pytest
+from typing_extensions import override
 
 from keyturn.functions.output import seen_values
 from keyturn.functions.output.redaction import REDACTED
@@ -102,6 +104,33 @@ def test_all_functions_share_the_room_that_there_is(
 
     assert bench.redact("anything") == "anything"
     assert bench.redact("anything", OTHER_ARN) == WITHHELD
+
+
+def test_room_is_free_again_when_the_values_that_took_it_are_out_of_date(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seen_values, "CHARACTERS_MAX", 100)
+    bench.seen.note(ARN, b"a" * 60)
+    bench.now = KEPT_SECONDS + 1
+    bench.redact("")
+
+    bench.seen.note(OTHER_ARN, b"b" * 60, b"c" * 40)
+
+    assert bench.redact("anything", OTHER_ARN) == "anything"
+
+
+def test_to_note_a_value_takes_no_look_at_other_functions(bench: Bench) -> None:
+    class Unread(dict[str, seen_values._Seen]):
+        @override
+        def values(self) -> NoReturn:
+            raise AssertionError("all functions were looked at")
+
+    bench.seen.note(OTHER_ARN, b"other-value")
+    bench.seen._functions = Unread(bench.seen._functions)
+
+    bench.seen.note(ARN, b"hunter22")
+
+    assert bench.seen._characters == len("other-value" + "hunter22")
 
 
 def test_output_is_withheld_until_the_values_without_room_are_out_of_date(bench: Bench) -> None:
