@@ -117,7 +117,7 @@ def test_nothing_is_taken_after_the_answer(victim: Attacker) -> None:
     source = """
 def take(size):
     if os.fork() == 0:
-        time.sleep(0.5)
+        time.sleep(10)
         held = bytearray(size)
         time.sleep(20)
         os._exit(0)
@@ -127,7 +127,7 @@ found = "answered"
 """
     assert victim.finds(source, too_much=TOO_MUCH_MB, part=PARTS_MB) == "answered"
 
-    # It forked what would take it half a second later; as on AWS, it is stopped between events.
+    # It forked what would take it seconds later; as on AWS, it is stopped between events.
     until(lambda: _stopped_of(victim) > TOO_MUCH_MB // PARTS_MB, "its rest")
     assert _anonymous_mb(victim) < TOO_MUCH_MB
 
