@@ -46,6 +46,13 @@ class Emulator(ThreadingHTTPServer):
         """Yield an emulator that runs ``source``; end it with its function."""
         folder.mkdir()
         (folder / "lambda_function.py").write_text(source)
+        with cls.run(folder, variables) as emulator:
+            yield emulator
+
+    @classmethod
+    @contextmanager
+    def run(cls, folder: Path, variables: Mapping[str, str]) -> "Iterator[Emulator]":
+        """Yield an emulator that runs what is in a folder; end it with its function."""
         api = RuntimeApi()
         channel = api.open_channel()
         process = subprocess.Popen(

@@ -35,6 +35,7 @@ class Kit(ABC):
     """A running server.
 
     Attributes:
+        template: what ``keyturn function package`` calls the engine.
         engine: what is tested.
         strategies: those that the engine has.
         powers: two things that a user can be allowed, by names of the kit's own.
@@ -45,6 +46,7 @@ class Kit(ABC):
         logs_statements: whether ``log`` shows every statement, as the server logs it.
     """
 
+    template: str
     engine: Any
     strategies: Sequence[StrategyName]
     powers: tuple[str, str]

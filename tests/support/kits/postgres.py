@@ -42,6 +42,7 @@ def start(folder: Path) -> Iterator["PostgresKit"]:
 class PostgresKit(Kit):
     """A running server; see ``Kit``."""
 
+    template = "postgres"
     engine = Postgres()
     strategies = (StrategyName.SINGLE_USER, StrategyName.ALTERNATING_USERS)
     powers = ("sales", "accounts")

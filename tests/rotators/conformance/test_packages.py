@@ -1,0 +1,101 @@
+"""The same ZIP rotates by Lambda's own runtime client alone, and in the sandbox of a server."""
+
+from functools import cache
+import io
+import json
+from pathlib import Path
+import platform
+from typing import Any
+from urllib.request import Request, urlopen
+from zipfile import ZipFile
+
+import pytest
+
+from keyturn.functions.deployment import Wanted, deploy
+from keyturn.functions.distributions import Architecture, Platform, Runtime
+from keyturn.functions.packaging import build, find_template
+from keyturn.functions.places import INVOCATIONS_PATH
+from keyturn_rotators.steps import Step
+from support.conformance_bench import FIRST_PASSWORD, ConformanceBench
+from support.emulator import Emulator
+from support.live_api import LiveApi, unique
+from support.live_fixtures import administrator, api, server
+from support.live_rotation import Bench
+
+__all__ = ["administrator", "api", "server"]
+
+HERE = Platform(
+    runtime=Runtime(f"python{'.'.join(platform.python_version_tuple()[:2])}"),
+    architecture=Architecture.X86_64,
+)
+ROTATIONS = 3
+
+
+@cache
+def package(template: str, strategy: str) -> bytes:
+    return build(find_template(template, strategy), HERE)
+
+
+def test_package_rotates_by_lambdas_runtime_client_alone(
+    bench: ConformanceBench, tmp_path: Path
+) -> None:
+    with ZipFile(io.BytesIO(package(bench.kit.template, bench.name))) as archive:
+        archive.extractall(tmp_path)
+    arn = bench.secret()
+    variables = {
+        "AWS_ACCESS_KEY_ID": "AKIDSIMULATED",
+        "AWS_SECRET_ACCESS_KEY": "simulated",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "SECRETS_MANAGER_ENDPOINT": bench.secrets_manager.endpoint,
+    }
+
+    with Emulator.run(tmp_path, variables) as emulator:
+        for _ in range(ROTATIONS):
+            token = bench.secrets_manager.begin_rotation(arn)
+            for step in Step:
+                event = {"Step": step, "SecretId": arn, "ClientRequestToken": token}
+                assert answer_of(emulator, event) is None
+
+            assert bench.secrets_manager.secrets[arn].stages["AWSCURRENT"] == token
+            assert bench.is_live(arn)
+
+
+def answer_of(emulator: Emulator, event: dict[str, Any]) -> object:
+    request = Request(f"{emulator.url}{INVOCATIONS_PATH}", json.dumps(event).encode())  # noqa: S310
+    with urlopen(request) as answer:  # noqa: S310 - loopback, over HTTP
+        return json.load(answer)
+
+
+@pytest.mark.server
+def test_package_rotates_in_the_sandbox_of_a_server(bench: ConformanceBench, api: LiveApi) -> None:
+    username = unique("app")
+    bench.kit.make_user(username, FIRST_PASSWORD)
+    document = bench.kit.document(username, FIRST_PASSWORD)
+    if bench.needs_admin:
+        admin = api.secrets.create_secret(
+            Name="admin", SecretString=json.dumps(bench.kit.admin_document())
+        )
+        document["masterarn"] = admin["ARN"]
+    live = Bench(
+        api, api.secrets.create_secret(Name="a", SecretString=json.dumps(document))["VersionId"]
+    )
+    function = deployed(live, package(bench.kit.template, bench.name))
+
+    for _ in range(ROTATIONS):
+        live.wait_until_rotated(live.rotate(function))
+
+        current = json.loads(live.current())
+        assert bench.kit.accepts(current["username"], current["password"])
+
+
+def deployed(live: Bench, zipped: bytes) -> str:
+    wanted = Wanted(
+        name=unique("packaged"),
+        zipped=zipped,
+        runtime=HERE.runtime,
+        architecture=HERE.architecture,
+        description="",
+        role_arn=live.make_role(),
+    )
+    return deploy(live.api.functions, wanted, lambda _: None).arn
