@@ -37,8 +37,8 @@ _ATTEMPTS_MAX: Final = 3
 def rotate(event: Mapping[str, str], strategy: Strategy) -> dict[str, Any] | None:
     """Do the step that an event asks for.
 
-    A step that Secrets Manager doesn't know is ``REPORT_DRIFT``, for people: the event has no token
-    then, and the answer says in what the rights of two alternating users differ.
+    A step that Secrets Manager doesn't know is ``REPORT_DRIFT``, for people: the event has no
+    token then, and the answer says in what the rights of two alternating users differ.
 
     Raises:
         RotationError: it can't be done; the message says why and what to do.
