@@ -21,6 +21,9 @@ from keyturn.api.lambda_.table import Means as LambdaMeans, lambda_api
 from keyturn.api.logs.table import logs_api
 from keyturn.api.operation import ServiceApi
 from keyturn.api.rate_limit import RateLimit
+from keyturn.api.rds.table import rds_api
+from keyturn.api.redshift.table import redshift_api
+from keyturn.api.redshift_serverless.table import redshift_serverless_api
 from keyturn.api.request_rate import RequestRate
 from keyturn.api.secretsmanager.batch import Batch
 from keyturn.api.secretsmanager.catalogue import Catalogue
@@ -202,6 +205,9 @@ def _services(core: Core, data_dir: DataDir, runtimes: Runtimes) -> tuple[Servic
         logs_api(database, authority),
         iam_api(database, keyring),
         sts_api(Assumption(keyring, core.clock, authority)),
+        rds_api(database),
+        redshift_api(database),
+        redshift_serverless_api(database),
     )
 
 

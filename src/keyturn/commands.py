@@ -28,12 +28,13 @@ from keyturn.model.errors import NotAllowedError
 from keyturn.model.function import Function
 from keyturn.model.function_place import Place
 from keyturn.model.secret import Secret
+from keyturn.model.target import Target, TargetKind
 from keyturn.rotation import history
 from keyturn.rotation.history import RotationRecord
 from keyturn.rotation.retry import retry
-from keyturn.secrets import lookup
+from keyturn.secrets import lookup, ownership, targets
 from keyturn.secrets.refusals import SecretNotFoundError
-from keyturn.store import function_places
+from keyturn.store import function_places, secrets as secret_rows, targets as target_rows
 from keyturn.store.database import Connection, Database
 from keyturn.store.migrate import require_newest
 
@@ -196,6 +197,103 @@ def functions_elsewhere(path: Path) -> list[tuple[str, Place]]:
     """
     with _opened(path) as (core, _), core.database.read() as connection:
         return list(function_places.all_by_function(connection))
+
+
+def add_target(path: Path, target: Target, *, is_replacing: bool) -> None:
+    """Name a database; see ``keyturn.secrets.targets``.
+
+    Raises:
+        DataDirError: no server has run there.
+        TargetError, TargetExistsError, TargetInUseError, TargetNotFoundError,
+            TooManyTargetsError: it can't be named so.
+    """
+    with _opened(path) as (core, _), core.database.write() as connection:
+        targets.add(connection, target, is_replacing=is_replacing)
+
+
+def remove_target(
+    path: Path, name: str, kind: TargetKind | None, *, region: str, account: str | None = None
+) -> Target:
+    """Forget a database, and return what it was.
+
+    Args:
+        kind: None for whichever has the name.
+        account: None for the server's first account.
+
+    Raises:
+        DataDirError: no server has run there.
+        TargetNotFoundError, AmbiguousTargetError, TargetInUseError: it can't be removed.
+    """
+    with _opened(path) as (core, first_account), core.database.write() as connection:
+        target = targets.find(connection, account or first_account, region, name, kind)
+        targets.remove(connection, target)
+    return target
+
+
+def named_targets(path: Path) -> list[Target]:
+    """Return all databases that are named, of every account and region.
+
+    Raises:
+        DataDirError: no server has run there.
+    """
+    with _opened(path) as (core, _), core.database.read() as connection:
+        return target_rows.everywhere(connection)
+
+
+def link_secret(
+    path: Path,
+    secret_id: str,
+    name: str | None,
+    kind: TargetKind | None = None,
+    *,
+    region: str,
+    account: str | None = None,
+) -> tuple[str, Target | None]:
+    """Say which database a secret is for, by its system tag; return the secret's ARN, and it.
+
+    Args:
+        name: the target's; None for no target.
+        kind: None for whichever has the name.
+        account: None for the server's first account.
+
+    Raises:
+        DataDirError: no server has run there, it has no such secret, or that one is a replica.
+        InvalidNameError: no secret can be called that.
+        TargetNotFoundError, AmbiguousTargetError: there is no such target, or more than one.
+    """
+    with _opened(path) as (core, first_account), core.database.write() as connection:
+        secret = _secret(connection, account or first_account, region, secret_id)
+        _require_own_tags(secret)
+        target = None
+        if name is not None:
+            target = targets.find(connection, secret.account, region, name, kind)
+        tags = targets.linked(secret.tags, target)
+        if tags != secret.tags:
+            now = core.secrets_clock.now()
+            secret_rows.save(connection, secret.id, tags=tags, last_changed_at=now)
+    return secret.arn, target
+
+
+def account_or_first(path: Path, account: str | None) -> str:
+    """Return an account's number, or that of the server's first account.
+
+    Raises:
+        DataDirError: no server has run there.
+        SettingError: no account can have that number.
+    """
+    if account is None:
+        return DataDir(path).description()[1]
+    check_account(account)
+    return account
+
+
+def _require_own_tags(secret: Secret) -> None:
+    try:
+        ownership.require_own_metadata(secret)
+    except ownership.OnReplicaError:
+        raise DataDirError(
+            f"{secret.arn} is a replica, whose tags are its primary's: name that one."
+        ) from None
 
 
 def _secret(connection: Connection, account: str, region: str, secret_id: str) -> Secret:

@@ -2,6 +2,8 @@
 
 * ``engine``, ``host``, ``username`` and ``password`` are needed; ``dbname``, ``port`` (a number or
   its digits) and ``ssl`` (true, false or those words) may be left out.
+* Where ``engine``, ``host`` and ``port`` are all left out, as in a secret that RDS made, they come
+  from elsewhere (``rds``), and aren't added to the value.
 * ``masterarn`` names the administrator's secret, where a rotation needs one.
 * ``caCertificate`` is the PEM text of the CAs that may vouch for the server, in place of the
   function's; and ``passwordPolicy`` what its passwords are made of (``passwords``). AWS's
@@ -12,7 +14,7 @@
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 import json
 import re
@@ -29,6 +31,7 @@ PORT_MAX: Final = 65_535
 # A NUL ends a text on its way through a driver, and half a character can't be sent at all.
 _UNUSABLE: Final = re.compile("[\0\ud800-\udfff]")
 _NEEDED: Final = ("engine", "host", "username", "password")
+_PLACE: Final = frozenset({"engine", "host", "port"})
 _LOGIN: Final = ("host", "port", "dbname", "username", "ssl", "ca_certificate", "masterarn", "own")
 _SSL: Final[Mapping[object, bool | None]] = {
     None: None,
@@ -98,15 +101,25 @@ class Credential:
         return json.dumps(self.document)
 
 
-def parse(text: str, stage: str, defaults: Defaults) -> Credential:
+def parse(
+    text: str,
+    stage: str,
+    defaults: Defaults,
+    find_place: Callable[[], Mapping[str, Any] | None] = lambda: None,
+) -> Credential:
     """Read a secret's value.
+
+    Args:
+        find_place: returns the engine, host and port for a value that says none of them; None if
+            nobody knows.
 
     Raises:
         MissingKeyError: a needed key isn't there, or is empty.
         WrongEngineError: the secret is for another engine.
         SecretValueError: it isn't a JSON object, or a key holds what it can't.
     """
-    document = _object(text, stage)
+    kept = _object(text, stage)
+    document = kept if kept.keys() & _PLACE else {**kept, **(find_place() or {})}
     for key in _NEEDED:
         _text(document, key)
     if document["engine"] not in defaults.engines:
@@ -122,7 +135,7 @@ def parse(text: str, stage: str, defaults: Defaults) -> Credential:
         masterarn=_optional(document, "masterarn"),
         own={key: document[key] for key in defaults.own_keys if key in document},
         password=_text(document, "password"),
-        document=document,
+        document=kept,
     )
 
 

@@ -20,6 +20,7 @@ from keyturn_rotators.errors import (
 )
 from keyturn_rotators.logs import keep_values_out
 from keyturn_rotators.passwords import PasswordPolicy
+from keyturn_rotators.rds import Rds, RdsClient
 from keyturn_rotators.steps import Rotation
 from keyturn_rotators.strategies import AlternatingUsers, Strategy
 from keyturn_rotators.versions import SecretVersions
@@ -55,6 +56,7 @@ def rotate(event: Mapping[str, str], strategy: Strategy) -> dict[str, Any] | Non
         token="" if step == REPORT_DRIFT else _member(event, "ClientRequestToken"),
         rotation_token=event.get("RotationToken"),
         defaults=defaults,
+        rds=Rds(relational_databases),
     )
     rotation = Rotation(
         versions=versions,
@@ -94,13 +96,24 @@ def secrets_manager() -> "SecretsManagerClient":
     client: SecretsManagerClient = boto3.client(
         "secretsmanager",
         endpoint_url=os.environ.get("SECRETS_MANAGER_ENDPOINT") or None,
-        config=Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS_MAX},
-        ),
+        config=_config(),
     )
     return client
+
+
+@cache
+def relational_databases() -> RdsClient:
+    """Return RDS's client, which few secrets need."""
+    client: RdsClient = boto3.client("rds", config=_config())
+    return client
+
+
+def _config() -> Config:
+    return Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS_MAX},
+    )
 
 
 def _member(event: Mapping[str, str], name: str) -> str:

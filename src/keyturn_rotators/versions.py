@@ -1,7 +1,7 @@
 """The versions of the one secret that is rotated, through the API.
 
-The only module that reads or writes the secret. It knows labels and tokens; what a value means is
-``credential``'s business.
+The only module that reads or writes the secret. It knows labels, tokens and tags; what a value
+means is ``credential``'s business, and where a database is that a tag names, ``rds``'s.
 
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
@@ -9,11 +9,12 @@ AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from keyturn_rotators.credential import Credential, Defaults, parse
 from keyturn_rotators.errors import AdminSecretError, NotRotatableError, SecretValueError
 from keyturn_rotators.logs import LOGGER_NAME
+from keyturn_rotators.rds import Endpoint, Rds, RdsError
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -46,6 +47,7 @@ class SecretVersions:
     token: str
     rotation_token: str | None = field(repr=False)
     defaults: Defaults
+    rds: Rds
 
     def stages(self) -> Mapping[str, Sequence[str]]:
         """Return the labels on each version.
@@ -84,7 +86,8 @@ class SecretVersions:
     def administrator(self, current: Credential) -> Credential | None:
         """Return the login of the administrator whose secret ``current`` names.
 
-        It is of the same place: an administrator of elsewhere has no business here.
+        It is of the same place, or of the primary of which that is a replica: an administrator of
+        elsewhere has no business here.
 
         Raises:
             AdminSecretError: there is no such secret, or it is for another place.
@@ -95,9 +98,7 @@ class SecretVersions:
         if admin is None:
             raise AdminSecretError(current.masterarn, "it has no AWSCURRENT value, or isn't there")
         if admin.where != current.where:
-            raise AdminSecretError(
-                current.masterarn, f"it is for {admin.where}, and the secret for {current.where}"
-            )
+            self._require_replica(current, admin, current.masterarn)
         return admin if admin.ssl is not None else replace(admin, ssl=current.ssl)
 
     def store_pending(self, credential: Credential) -> None:
@@ -148,7 +149,31 @@ class SecretVersions:
                 f"The {stage} version is binary. This function needs a JSON text: put one with "
                 "aws secretsmanager put-secret-value --secret-string."
             )
-        return parse(answer["SecretString"], stage, self.defaults)
+        secret_id = request["SecretId"]
+        return parse(
+            answer["SecretString"], stage, self.defaults, lambda: self._place(secret_id, stage)
+        )
+
+    def _place(self, secret_id: str, stage: str) -> Mapping[str, Any] | None:
+        tags = self.client.describe_secret(SecretId=secret_id).get("Tags", ())
+        try:
+            return self.rds.place({tag["Key"]: tag["Value"] for tag in tags})
+        except RdsError as error:
+            reason = f"it names no host, and where its system tag leads isn't known: {error}"
+            if stage == ADMIN:
+                raise AdminSecretError(secret_id, reason) from error
+            raise SecretValueError(f"The {stage} version can't be used: {reason}.") from error
+
+    def _require_replica(self, current: Credential, admin: Credential, arn: str) -> None:
+        differs = f"it is for {admin.where}, and the secret for {current.where}"
+        replica, primary = (Endpoint(each.host, each.port) for each in (current, admin))
+        try:
+            is_replica = self.rds.is_replica(replica, primary)
+        except RdsError as error:
+            reason = f"{differs}, and whether that is its replica isn't known: {error}"
+            raise AdminSecretError(arn, reason) from error
+        if not is_replica:
+            raise AdminSecretError(arn, differs)
 
     def _takes_rotation_token(self) -> bool:
         # The boto3 that a Lambda runtime brings may be older than this member.

@@ -15,6 +15,7 @@ from keyturn_rotators.steps import Rotation, Step
 from keyturn_rotators.strategies import SingleUser
 from keyturn_rotators.target import Administration, Session
 from keyturn_rotators.versions import SecretVersions
+from support.no_rds import NO_RDS
 from support.simulated_secretsmanager import SimulatedSecretsManager
 
 DOCUMENT = {"engine": "postgres", "host": "h", "username": "app", "password": "first"}
@@ -53,6 +54,7 @@ class Attempt:
             token=token,
             rotation_token=rotation_token,
             defaults=Postgres().defaults,
+            rds=NO_RDS,
         )
         Rotation(
             versions=versions,

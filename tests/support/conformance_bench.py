@@ -14,6 +14,7 @@ from keyturn_rotators.strategies import Strategy
 from keyturn_rotators.versions import SecretVersions
 from support.cutting_proxy import CuttingProxy
 from support.kits.kit import STRATEGIES, Document, Kit, StrategyName
+from support.no_rds import NO_RDS
 from support.simulated_secretsmanager import SimulatedSecretsManager
 
 FIRST_PASSWORD = "first-password"
@@ -78,6 +79,7 @@ class ConformanceBench:
             token=token,
             rotation_token=None,
             defaults=self.strategy.engine.defaults,
+            rds=NO_RDS,
         )
 
     def run(self, arn: str, token: str, step: Step) -> None:

@@ -8,9 +8,11 @@ from types_boto3_secretsmanager import SecretsManagerClient
 
 from keyturn_rotators.engines.postgres import Postgres
 from keyturn_rotators.passwords import PasswordPolicy
+from keyturn_rotators.rds import Rds
 from keyturn_rotators.steps import Rotation, Step
 from keyturn_rotators.strategies import SingleUser, Strategy
 from keyturn_rotators.versions import SecretVersions
+from support.no_rds import NO_RDS
 from support.postgres_server import PostgresServer
 from support.simulated_secretsmanager import SimulatedSecretsManager
 
@@ -33,6 +35,7 @@ class Bench:
     server: PostgresServer
     secrets_manager: SimulatedSecretsManager
     client: SecretsManagerClient
+    rds: Rds = NO_RDS
 
     def login(self, username: str = "", password: str = FIRST_PASSWORD, **keys: object) -> Login:
         """Make a role and its secret."""
@@ -64,6 +67,7 @@ class Bench:
                 token=token,
                 rotation_token=None,
                 defaults=strategy.engine.defaults,
+                rds=self.rds,
             ),
             strategy=strategy,
             make_password=lambda _: PasswordPolicy().make(self.client),

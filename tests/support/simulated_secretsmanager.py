@@ -44,6 +44,7 @@ class SimulatedSecret:
     values: dict[str, str | None] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
     is_rotated: bool = True
+    tags: dict[str, str] = field(default_factory=dict)
 
     def labels(self, version_id: str) -> list[str]:
         """Return a version's labels."""
@@ -153,6 +154,7 @@ class SimulatedSecretsManager:
         described = {version_id: secret.labels(version_id) for version_id in secret.values}
         return {
             "RotationEnabled": secret.is_rotated,
+            "Tags": [{"Key": key, "Value": value} for key, value in secret.tags.items()],
             "VersionIdsToStages": {key: labels for key, labels in described.items() if labels},
         }
 

@@ -18,7 +18,13 @@ from keyturn.wire.fault import Fault
 
 Family = Literal["json", "rest-json", "query"]
 
-_FAMILIES: Final[dict[str, Family]] = {"lambda": "rest-json", "iam": "query", "sts": "query"}
+_FAMILIES: Final[dict[str, Family]] = {
+    "lambda": "rest-json",
+    "iam": "query",
+    "rds": "query",
+    "redshift": "query",
+    "sts": "query",
+}
 # IAM's user guide: the code and status of "access denied", by protocol.
 _ACCESS_DENIED: Final[dict[Family, tuple[str, int]]] = {
     "json": ("AccessDeniedException", 400),

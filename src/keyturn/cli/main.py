@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from keyturn import __version__
-from keyturn.cli import account, clock, environment, function, rotation, sandbox, serve
+from keyturn.cli import account, clock, environment, function, rotation, sandbox, serve, target
 from keyturn.model.errors import ServiceError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("sandbox")(sandbox.sandbox)
 app.add_typer(account.app, name="account")
 app.add_typer(function.app, name="function")
 app.add_typer(rotation.app, name="rotation")
+app.add_typer(target.app, name="target")
 app.add_typer(clock.app, name="clock")
 
 

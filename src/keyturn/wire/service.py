@@ -29,6 +29,9 @@ _INTERNAL_FAILURE_CODES: Final[Mapping[str, str]] = {
     "lambda": "ServiceException",
     "iam": "ServiceFailure",
     "sts": INTERNAL_FAILURE,
+    "rds": INTERNAL_FAILURE,
+    "redshift": INTERNAL_FAILURE,
+    "redshift-serverless": "InternalServerException",
 }
 # What a service calls input that breaks its model's constraints, unless it is as its protocol's
 # other services do.

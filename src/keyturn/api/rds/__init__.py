@@ -1,0 +1,1 @@
+"""Amazon RDS: where the databases are that the operator has named."""

@@ -1,0 +1,1 @@
+"""Amazon Redshift: where the clusters are that the operator has named."""

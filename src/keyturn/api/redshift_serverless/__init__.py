@@ -1,0 +1,1 @@
+"""Amazon Redshift Serverless: where the workgroups are that the operator has named."""
