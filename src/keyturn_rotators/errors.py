@@ -21,6 +21,7 @@
     - RightsDifferError         one of two alternating users can't be made like the other
     - PasswordRefusedError      it doesn't take this password; a fresh one may do
     - ReadOnlyTargetError       it is a replica, or read-only
+    - NotSavedError             it can't keep the change for after a restart
     - StatementFailedError      anything else that it says to a statement
 
 Each message says what happened, why, and what to do next. None holds a secret value: what a
@@ -163,7 +164,7 @@ class LoginRefusedError(TargetError):
         super().__init__(
             f"Unable to log into database at {where} with {stage}: {said}. The secret's username, "
             "password or dbname isn't the database's, the password's validity is over, or the "
-            "server's rules (pg_hba.conf) keep the function out. Put the value that works with: "
+            "server's own rules keep the function out. Put the value that works with: "
             "aws secretsmanager put-secret-value."
         )
 
@@ -181,8 +182,8 @@ class PasswordNotAskedError(TargetError):
     def __init__(self, where: str) -> None:
         super().__init__(
             f"The database at {where} let the user in without asking for its password, so a "
-            "rotation couldn't be tested. Its rules (pg_hba.conf) trust the function's address: "
-            "make them ask for scram-sha-256."
+            "rotation couldn't be tested. Its rules trust the function's address, or anybody: "
+            "make them ask for the password."
         )
 
 
@@ -230,6 +231,17 @@ class ReadOnlyTargetError(TargetError):
         super().__init__(
             f"The database at {where} is read-only: a replica, or a primary that was demoted. "
             "Let the secret's host name the primary."
+        )
+
+
+class NotSavedError(TargetError):
+    """The database can't keep the change for after a restart."""
+
+    def __init__(self, where: str, said: str) -> None:
+        super().__init__(
+            f"The database at {where} can't save a changed user, so a restart would bring the old "
+            f"password back: {said}. Give the server an aclfile, or a configuration file, that it "
+            'may write; or choose "persist": false in the secret to do without.'
         )
 
 

@@ -9,7 +9,7 @@ import logging
 from typing import Final
 
 LOGGER_NAME: Final = "keyturn_rotators"
-_TELL_VALUES: Final = ("botocore", "boto3", "urllib3", "psycopg")
+_TELL_VALUES: Final = ("botocore", "boto3", "urllib3", "psycopg", "pymongo", "ldap3")
 
 
 def keep_values_out() -> None:

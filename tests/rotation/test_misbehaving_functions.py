@@ -416,9 +416,10 @@ def processes_named(name: str) -> list[int]:
 
 
 def is_named(process: Path, name: str) -> bool:
+    # Other tests have processes whose names are no text.
     try:
-        is_dead = "State:\tZ" in (process / "status").read_text()
-        return not is_dead and (process / "comm").read_text() == f"{name}\n"
+        is_dead = b"State:\tZ" in (process / "status").read_bytes()
+        return not is_dead and (process / "comm").read_bytes() == f"{name}\n".encode()
     except (FileNotFoundError, ProcessLookupError):
         return False
 

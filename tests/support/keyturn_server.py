@@ -101,7 +101,9 @@ class KeyturnServer:
     def child_pids(self) -> dict[str, int]:
         """Return the server's processes by the name that each has given itself."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return {_name_of(int(pid)): int(pid) for pid in children.split()}
+        named = {_name_of(int(pid)): int(pid) for pid in children.split()}
+        # One may have ended since.
+        return {name: pid for name, pid in named.items() if name is not None}
 
     def kill(self) -> None:
         """End the server as a power cut does: only the kernel tidies up."""
@@ -133,5 +135,8 @@ def _read_endpoint(ready: int, process: "subprocess.Popen[bytes]", log: Path) ->
     return endpoint
 
 
-def _name_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()
+def _name_of(pid: int) -> str | None:
+    try:
+        return Path(f"/proc/{pid}/comm").read_bytes().decode(errors="replace").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None

@@ -4,17 +4,20 @@ with MariadbServer.start(folder) as server:
     server.make_user("app", "x")
     assert server.accepts("app", "x")
 
-It is asked by its own command line, so that a driver under test proves nothing to itself.
+``accepts`` asks its own command line, so that a driver under test proves nothing to itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 import shutil
 import subprocess
-from typing import Final
+from typing import Any, Final
 
+import pymysql
+
+from support.certificates import Certificate
 from support.database_process import HOST, as_somebody, free_port, running
 
 ADMIN: Final = "admin"
@@ -40,13 +43,21 @@ class MariadbServer:
     """A running server with a database ``shop``."""
 
     port: int
+    log: Path
     host: str = HOST
 
     @classmethod
     @contextmanager
-    def start(cls, folder: Path) -> Iterator["MariadbServer"]:
-        """Make a data folder and run its server until the end of the block."""
-        server = cls(port=free_port())
+    def start(
+        cls, folder: Path, *, certificate: Certificate | None = None, settings: Sequence[str] = ()
+    ) -> Iterator["MariadbServer"]:
+        """Make a data folder and run its server until the end of the block.
+
+        Args:
+            certificate: turns TLS on.
+            settings: options for the server.
+        """
+        server = cls(port=free_port(), log=folder / "statements")
         folder.mkdir(mode=0o700)
         first = folder / "first.sql"
         # The server reads a statement a line.
@@ -59,6 +70,9 @@ class MariadbServer:
             # Beside its data, by a short name: a socket's path may not be long.
             *("--socket=socket", "--pid-file=pid", f"--init-file={first}"),
             *("--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0"),
+            *("--general-log", f"--general-log-file={server.log}"),
+            *_tls_options(certificate),
+            *settings,
         ]
         with running(command, server._is_ready, log=folder / "log"):
             yield server
@@ -77,6 +91,27 @@ class MariadbServer:
         done = self._run(user, password, "SELECT 1")
         assert done.returncode == 0 or _ACCESS_DENIED in done.stderr, done.stderr
         return done.returncode == 0
+
+    @contextmanager
+    def connect(
+        self, user: str = ADMIN, password: str = ADMIN_PASSWORD
+    ) -> "Iterator[pymysql.connections.Connection[Any]]":
+        """Log in without TLS, by PyMySQL, which is quicker than a command line; out at the end."""
+        with pymysql.connect(
+            host=self.host,
+            port=self.port,
+            user=user,
+            password=password.encode(),
+            autocommit=True,
+            ssl_disabled=True,
+        ) as connection:
+            yield connection
+
+    def execute(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
+        """Run a statement as the administrator."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return list(cursor.fetchall())
 
     def _is_ready(self) -> bool:
         return self._run(ADMIN, ADMIN_PASSWORD, "SELECT 1").returncode == 0
@@ -104,6 +139,16 @@ def is_installed() -> bool:
 
 def _program(name: str) -> str:
     return str(shutil.which(name, path=_PATH))
+
+
+def _tls_options(certificate: Certificate | None) -> list[str]:
+    if certificate is None:
+        return []
+    return [
+        f"--ssl-cert={certificate.certificate_file}",
+        f"--ssl-key={certificate.key_file}",
+        f"--ssl-ca={certificate.ca_file}",
+    ]
 
 
 def _make_tables(folder: Path) -> None:

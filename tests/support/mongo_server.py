@@ -19,6 +19,7 @@ import subprocess
 import sys
 from typing import Any, Final
 
+from support.certificates import Certificate
 from support.database_process import HOST, free_port, listens, running
 from support.wheels import installed
 
@@ -56,17 +57,23 @@ class MongoServer:
 
     port: int
     packages: Path
+    certificate: Certificate | None = None
     host: str = HOST
 
     @classmethod
     @contextmanager
-    def start(cls, folder: Path) -> Iterator["MongoServer"]:
+    def start(
+        cls, folder: Path, *, certificate: Certificate | None = None
+    ) -> Iterator["MongoServer"]:
         """Run a server with an administrator until the end of the block.
+
+        Args:
+            certificate: the server's, if it is to have TLS, and then nothing else.
 
         Raises:
             NoWheelError: there is no SecantusDB for this machine.
         """
-        server = cls(port=free_port(), packages=install())
+        server = cls(port=free_port(), packages=install(), certificate=certificate)
         folder.mkdir(mode=0o700)
         # Its first user is made while nobody has to log in.
         with server._running(folder):
@@ -104,7 +111,7 @@ class MongoServer:
 
     def _make_administrator(self) -> None:
         user = {"createUser": ADMIN, "pwd": ADMIN_PASSWORD, "roles": ["root"]}
-        login: dict[str, Any] = {"host": self.host, "port": self.port}
+        login: dict[str, Any] = {"host": self.host, "port": self.port, **self._tls}
         self._run(login, (ADMIN_DATABASE, user)).check_returncode()
 
     @contextmanager
@@ -114,6 +121,9 @@ class MongoServer:
             *("--host", self.host, "--port", str(self.port)),
             *("--storage-path", folder / "data", "--cache-size", "32M"),
         ]
+        if self.certificate is not None:
+            command += ["--tls-cert-file", self.certificate.certificate_file]
+            command += ["--tls-key-file", self.certificate.key_file]
         with running(
             command,
             lambda: listens(self.port),
@@ -129,7 +139,14 @@ class MongoServer:
             "authSource": database,
             "username": user,
             "password": password,
+            **self._tls,
         }
+
+    @property
+    def _tls(self) -> dict[str, Any]:
+        if self.certificate is None:
+            return {}
+        return {"tls": True, "tlsCAFile": str(self.certificate.ca_file)}
 
     def _run(
         self, login: dict[str, Any], *commands: Command

@@ -53,7 +53,7 @@ def test_tls_that_is_asked_for_and_absent_sends_nothing_secret(bench: Conformanc
     token = created(bench, arn)
     bench.proxy.forget()
 
-    with pytest.raises(EncryptionError):
+    with bench.kit.without_tls(), pytest.raises(EncryptionError):
         bench.run(arn, token, Step.SET)
 
     assert_nothing_changed(bench, arn)

@@ -201,7 +201,7 @@ class MongoDB:
 
     def __init__(self, secret: Secret) -> None:
         self._user = secret["username"]
-        self._client = pymongo.MongoClient(
+        self._client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
             host=secret["host"],
             port=secret["port"],
             username=self._user,

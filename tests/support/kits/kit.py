@@ -6,7 +6,7 @@ own statements. Its file has ``start``, which is named in ``kits.registry``.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,11 @@ class Kit(ABC):
     @property
     @abstractmethod
     def address(self) -> tuple[str, int]:
-        """Where the server listens, without TLS."""
+        """Where the server listens, without TLS unless ``without_tls`` says otherwise."""
+
+    def without_tls(self) -> AbstractContextManager[None]:
+        """Let a server that has TLS do without, until the end of the block."""
+        return nullcontext()
 
     @abstractmethod
     def document(self, username: str, password: str) -> Document:

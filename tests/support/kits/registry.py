@@ -7,5 +7,12 @@ A module has ``KIT``, the class; ``start``, which runs a server in a folder that
 from typing import Final
 
 KITS: Final = {
+    "mariadb": "support.kits.mariadb",
+    "mongodb": "support.kits.mongodb",
+    "mysql": "support.kits.mysql",
+    "openldap": "support.kits.openldap",
     "postgres": "support.kits.postgres",
+    "rabbitmq": "support.kits.rabbitmq",
+    "redis": "support.kits.redis",
+    "valkey": "support.kits.valkey",
 }

@@ -1,0 +1,16 @@
+"""MariaDB, dual credential: the user in the secret has two passwords, the one in use and the next.
+
+The admin secret of ``masterarn`` sets them.
+"""
+
+from collections.abc import Mapping
+import os
+
+from keyturn_rotators.engines.mariadb import Mariadb
+from keyturn_rotators.handler import rotate
+from keyturn_rotators.strategies import DualCredential
+
+
+def lambda_handler(event: Mapping[str, str], _context: object) -> None:
+    """Do one step of a rotation."""
+    rotate(event, DualCredential(Mariadb(ca_file=os.environ.get("TLS_CA_FILE"))))

@@ -1,0 +1,16 @@
+"""MongoDB, alternating users: two users with the same roles and restrictions take turns.
+
+The admin secret of ``masterarn`` makes the second one, and keeps the two alike.
+"""
+
+from collections.abc import Mapping
+import os
+
+from keyturn_rotators.engines.mongodb import Mongodb
+from keyturn_rotators.handler import rotate
+from keyturn_rotators.strategies import AlternatingUsers
+
+
+def lambda_handler(event: Mapping[str, str], _context: object) -> None:
+    """Do one step of a rotation."""
+    rotate(event, AlternatingUsers(Mongodb(ca_file=os.environ.get("TLS_CA_FILE"))))

@@ -1,0 +1,16 @@
+"""MySQL, alternating users: two users with the same rights take turns.
+
+The admin secret of ``masterarn`` makes the second one, and keeps the two alike.
+"""
+
+from collections.abc import Mapping
+import os
+
+from keyturn_rotators.engines.mysql import Mysql
+from keyturn_rotators.handler import rotate
+from keyturn_rotators.strategies import AlternatingUsers
+
+
+def lambda_handler(event: Mapping[str, str], _context: object) -> None:
+    """Do one step of a rotation."""
+    rotate(event, AlternatingUsers(Mysql(ca_file=os.environ.get("TLS_CA_FILE"))))
