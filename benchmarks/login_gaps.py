@@ -101,11 +101,11 @@ def measure(what: str, kit: Kit, strategy: StrategyName, server: KeyturnServer) 
         role_arn=live.make_role(),
     )
     function = deploy(api.functions, wanted, lambda _: None).arn
-    live.wait_until_rotated(live.rotate(function))
+    live.rotate_to_the_end(function)
     application = Application(api, kit)
     application.start()
     for _ in range(ROTATIONS):
-        live.wait_until_rotated(live.rotate(function))
+        live.rotate_to_the_end(function)
     application.stop()
     gaps = application.gaps_ms or [0.0]
     print(

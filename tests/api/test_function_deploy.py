@@ -7,8 +7,14 @@ import pytest
 from typer.testing import CliRunner
 
 from keyturn.cli.function import app
-from support.live_api import LiveApi, unique
+from keyturn.functions.deployment import ChangedMeanwhileError, Wanted, deploy
+from keyturn.functions.packaging import HANDLER, find_template
+from support.live_api import ACCOUNT, OTHER_ACCOUNT, LiveApi, unique
 from support.live_rotation import Bench
+from support.rotation_functions import FOUR_STEPS, zipped
+
+SUMMARY = find_template("postgres", "single-user").summary
+SECRETS_MANAGER = "secretsmanager.amazonaws.com"
 
 pytestmark = pytest.mark.server
 
@@ -47,6 +53,39 @@ class Deployment:
 
     def configuration(self) -> dict[str, Any]:
         return dict(self.api.functions.get_function_configuration(FunctionName=self.name))
+
+    def revision_id(self) -> str:
+        revision_id: str = self.configuration()["RevisionId"]
+        return revision_id
+
+    def vpc_ids(self) -> tuple[list[str], list[str]]:
+        vpc_config = self.configuration()["VpcConfig"]
+        return vpc_config["SubnetIds"], vpc_config["SecurityGroupIds"]
+
+    def statement_ids(self) -> list[str]:
+        policy = json.loads(self.api.functions.get_policy(FunctionName=self.name)["Policy"])
+        return [statement["Sid"] for statement in policy["Statement"]]
+
+    def make_otherwise(self, handler: str, description: str) -> None:
+        """Make a function of that name by other means."""
+        self.api.functions.create_function(
+            FunctionName=self.name,
+            Runtime="python3.11",
+            Role=self.role,
+            Handler=handler,
+            Description=description,
+            Code={"ZipFile": zipped(FOUR_STEPS)},
+        )
+
+    def permit(self, statement_id: str, **members: Any) -> None:  # noqa: ANN401 - as boto3's
+        statement = {
+            "Action": "lambda:InvokeFunction",
+            "Principal": SECRETS_MANAGER,
+            "SourceAccount": ACCOUNT,
+        }
+        self.api.functions.add_permission(
+            FunctionName=self.name, StatementId=statement_id, **{**statement, **members}
+        )
 
 
 @pytest.fixture
@@ -129,3 +168,142 @@ def test_variable_without_name_and_value_is_a_wrong_command(
 
     assert code == 2
     assert "NAME=VALUE" in error
+
+
+@pytest.mark.parametrize(
+    ("handler", "description"), [("billing.run", SUMMARY), (HANDLER, "Invoices"), (HANDLER, "")]
+)
+def test_function_that_is_none_of_these_is_overwritten_only_on_demand(
+    deployment: Deployment, handler: str, description: str
+) -> None:
+    deployment.make_otherwise(handler, description)
+    revision_id = deployment.revision_id()
+
+    code, _, error = deployment.run()
+
+    assert code == 1
+    assert f"its handler is {handler!r}, its runtime 'python3.11'" in error
+    assert f"its description {description!r}" in error
+    assert "--replace" in error
+    assert deployment.revision_id() == revision_id
+    assert deployment.done("--replace")[0] == "given new code"
+    assert deployment.done() == []
+
+
+def test_subnets_and_security_groups_are_changed_apart(deployment: Deployment) -> None:
+    deployment.done("--role", deployment.role, "--subnet", "subnet-1", "--security-group", "sg-1")
+
+    subnets = deployment.done("--subnet", "subnet-2", "--subnet", "subnet-3")
+    groups = deployment.done("--security-group", "sg-2")
+
+    assert subnets == groups == ["changed in VpcConfig"]
+    assert deployment.vpc_ids() == (["subnet-2", "subnet-3"], ["sg-2"])
+    assert deployment.done("--subnet", "subnet-3", "--subnet", "subnet-2") == []
+    assert deployment.done() == []
+
+
+@pytest.mark.parametrize("option", [("--subnet", "subnet-1"), ("--security-group", "sg-1")])
+def test_vpc_of_a_new_function_needs_both_of_its_parts(
+    deployment: Deployment, option: tuple[str, str]
+) -> None:
+    code, _, error = deployment.run("--role", deployment.role, *option)
+
+    assert code == 2
+    assert "neither subnets nor security groups" in error
+    with pytest.raises(deployment.api.functions.exceptions.ResourceNotFoundException):
+        deployment.configuration()
+
+
+def test_function_outside_a_vpc_needs_both_parts_of_one(deployment: Deployment) -> None:
+    deployment.done("--role", deployment.role)
+    revision_id = deployment.revision_id()
+
+    code, _, error = deployment.run("--subnet", "subnet-1", strategy="alternating-users")
+
+    assert code == 2
+    assert "neither subnets nor security groups" in error
+    assert deployment.revision_id() == revision_id
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_new_code"),
+    [("UpdateFunctionCode", True), ("UpdateFunctionConfiguration", False)],
+)
+def test_change_by_somebody_else_is_never_overwritten(
+    deployment: Deployment, operation: str, *, is_new_code: bool
+) -> None:
+    deployment.make_otherwise(HANDLER, SUMMARY)
+    deployment.permit("Own")
+    other = deployment.api.client("lambda")
+    client = deployment.api.client("lambda")
+    client.meta.events.register(
+        f"before-parameter-build.lambda.{operation}",
+        lambda **_: other.update_function_configuration(
+            FunctionName=deployment.name, Environment={"Variables": {"THEIRS": "1"}}
+        ),
+    )
+    code = zipped(FOUR_STEPS + "\n") if is_new_code else zipped(FOUR_STEPS)
+    sha256 = deployment.configuration()["CodeSha256"]
+    wanted = Wanted(
+        name=deployment.name,
+        zipped=code,
+        runtime="python3.11",
+        architecture="x86_64",
+        description=SUMMARY,
+        variables={"OURS": "1"},
+    )
+
+    with pytest.raises(ChangedMeanwhileError, match=r"changed by somebody else.*deploy again"):
+        deploy(client, wanted, lambda _: None)
+
+    assert deployment.configuration()["CodeSha256"] == sha256
+    assert deployment.configuration()["Environment"]["Variables"] == {"THEIRS": "1"}
+
+
+@pytest.mark.parametrize("action", ["lambda:InvokeFunction", "lambda:*"])
+def test_statement_of_any_id_that_lets_secrets_manager_in_is_enough(
+    deployment: Deployment, action: str
+) -> None:
+    deployment.make_otherwise(HANDLER, SUMMARY)
+    deployment.permit("Own", Action=action)
+
+    done = deployment.done()
+
+    assert done == ["given new code"]
+    assert deployment.statement_ids() == ["Own"]
+
+
+OTHER_STATEMENTS = [
+    {"Principal": "events.amazonaws.com"},
+    {"Action": "lambda:GetFunction"},
+    {"SourceAccount": OTHER_ACCOUNT},
+    {"SourceArn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:one-AbCdEf"},
+]
+
+
+@pytest.mark.parametrize("members", OTHER_STATEMENTS)
+def test_statement_that_does_not_let_secrets_manager_in_is_left_beside_the_one_that_does(
+    deployment: Deployment, members: dict[str, str]
+) -> None:
+    deployment.make_otherwise(HANDLER, SUMMARY)
+    deployment.permit("Own", **members)
+
+    done = deployment.done()
+
+    assert done == ["given new code", "allowed to Secrets Manager"]
+    assert sorted(deployment.statement_ids()) == ["Own", "SecretsManagerInvokes"]
+
+
+@pytest.mark.parametrize("members", OTHER_STATEMENTS)
+def test_other_statement_of_the_needed_id_is_told_before_anything_is_changed(
+    deployment: Deployment, members: dict[str, str]
+) -> None:
+    deployment.make_otherwise(HANDLER, SUMMARY)
+    deployment.permit("SecretsManagerInvokes", **members)
+    revision_id = deployment.revision_id()
+
+    code, _, error = deployment.run()
+
+    assert code == 1
+    assert "has a statement SecretsManagerInvokes that isn't the one" in error
+    assert deployment.revision_id() == revision_id

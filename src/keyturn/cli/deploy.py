@@ -10,9 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 import typer
 
 from keyturn.cli.options import JsonOption
-from keyturn.functions.deployment import Deployed, RoleNeededError, Wanted, deploy
+from keyturn.functions.deployment import Deployed, Wanted, deploy
 from keyturn.functions.distributions import Architecture, Platform, Runtime
 from keyturn.functions.packaging import Template, UnknownTemplateError, build, find_template
+from keyturn.model.errors import ConflictError, InvalidInputError
 
 _UPLOAD_SECONDS: Final = 120
 
@@ -41,11 +42,22 @@ VariablesOption = Annotated[
     ),
 ]
 SubnetsOption = Annotated[
-    list[str] | None, typer.Option("--subnet", help="Subnet that it runs in; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--subnet", help="Subnet that it runs in, instead of those it has; may be repeated."
+    ),
 ]
 SecurityGroupsOption = Annotated[
     list[str] | None,
-    typer.Option("--security-group", help="Security group of it; may be repeated."),
+    typer.Option(
+        "--security-group", help="Security group of it, instead of those it has; may be repeated."
+    ),
+]
+ReplaceOption = Annotated[
+    bool,
+    typer.Option(
+        "--replace", help="Overwrite a function of that name that isn't a rotation function."
+    ),
 ]
 ProfileOption = Annotated[str | None, typer.Option(help="Profile of AWS's configuration.")]
 RegionOption = Annotated[str | None, typer.Option(help="Region, instead of the profile's.")]
@@ -68,6 +80,7 @@ def deploy_function(  # noqa: PLR0913 - a command's options are its parameters
     variables: VariablesOption = None,
     subnets: SubnetsOption = None,
     security_groups: SecurityGroupsOption = None,
+    is_replacing: ReplaceOption = False,
     profile: ProfileOption = None,
     region: RegionOption = None,
     endpoint_url: EndpointOption = None,
@@ -78,6 +91,7 @@ def deploy_function(  # noqa: PLR0913 - a command's options are its parameters
     It goes where AWS's own tools would send it: to Keyturn with the variables
     that `keyturn env` prints, to AWS without. Secrets Manager is allowed to
     invoke it. What is as it should be is left alone: repeat it at will.
+    A function that isn't one of these is left alone, too, without --replace.
 
     Example: keyturn function deploy postgres single-user MyRotator --role arn:aws:iam::...
     """
@@ -92,22 +106,29 @@ def deploy_function(  # noqa: PLR0913 - a command's options are its parameters
         timeout_seconds=timeout,
         memory_mb=memory,
         variables=dict(map(_variable, variables or [])),
-        vpc_config=_vpc_config(subnets, security_groups),
+        subnet_ids=subnets,
+        security_group_ids=security_groups,
     )
-    _tell(wanted, _deployed(wanted, profile, region, endpoint_url), as_json=as_json)
+    deployed = _deployed(wanted, profile, region, endpoint_url, is_replacing=is_replacing)
+    _tell(wanted, deployed, as_json=as_json)
 
 
 def _deployed(
-    wanted: Wanted, profile: str | None, region: str | None, endpoint_url: str | None
+    wanted: Wanted,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    *,
+    is_replacing: bool,
 ) -> Deployed:
     try:
         client = boto3.Session(profile_name=profile, region_name=region).client(
             "lambda", endpoint_url=endpoint_url, config=Config(read_timeout=_UPLOAD_SECONDS)
         )
-        return deploy(client, wanted, threading.Event().wait)
-    except RoleNeededError as error:
+        return deploy(client, wanted, threading.Event().wait, is_replacing=is_replacing)
+    except InvalidInputError as error:
         raise typer.BadParameter(str(error)) from None
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ConflictError) as error:
         typer.echo(f"keyturn: {wanted.name} couldn't be deployed: {error}", err=True)
         raise typer.Exit(1) from None
 
@@ -124,14 +145,6 @@ def _variable(text: str) -> tuple[str, str]:
     if not name or not has_value:
         raise typer.BadParameter(f"--variable needs NAME=VALUE, and got {name or 'no name'}.")
     return name, value
-
-
-def _vpc_config(
-    subnets: list[str] | None, security_groups: list[str] | None
-) -> dict[str, list[str]] | None:
-    if subnets is None and security_groups is None:
-        return None
-    return {"SubnetIds": subnets or [], "SecurityGroupIds": security_groups or []}
 
 
 def _tell(wanted: Wanted, deployed: Deployed, *, as_json: bool) -> None:
