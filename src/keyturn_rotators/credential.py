@@ -130,7 +130,7 @@ def parse(
         port=_port(document.get("port", defaults.port)),
         dbname=_optional(document, "dbname") or defaults.dbname,
         username=_text(document, "username"),
-        ssl=_ssl(document.get("ssl")),
+        ssl=_ssl(document),
         ca_certificate=_optional(document, "caCertificate"),
         masterarn=_optional(document, "masterarn"),
         own={key: document[key] for key in defaults.own_keys if key in document},
@@ -192,7 +192,11 @@ def _port(value: object) -> int:
     return int(digits)
 
 
-def _ssl(value: object) -> bool | None:
+def _ssl(document: Mapping[str, Any]) -> bool | None:
+    value = document.get("ssl")
+    if value is None and document.get("caCertificate"):
+        # Whoever names the CAs means them to be asked.
+        return True
     word = value.lower() if isinstance(value, str) else value
     # An int equals a bool as a dictionary's key.
     if not isinstance(word, bool | str | None) or word not in _SSL:

@@ -18,6 +18,7 @@
     - AdminLoginRefusedError    nor the administrator
     - PasswordNotAskedError     it lets the user in whatever the password
     - MissingRightError         who is logged in may not make the change
+    - NotPairedError            a user has the second user's name, and may be somebody else's
     - RightsDifferError         one of two alternating users can't be made like the other
     - PasswordRefusedError      it doesn't take this password; a fresh one may do
     - ReadOnlyTargetError       it is a replica, or read-only
@@ -202,14 +203,31 @@ class MissingRightError(TargetError):
         super().__init__(f"The login at {where} hasn't the right to do this: {said}. {advice}")
 
 
-class RightsDifferError(TargetError):
-    """One of two alternating users can't be made like the other one."""
+class NotPairedError(TargetError):
+    """A user has the name of the second of two alternating users, and may be somebody else's."""
 
-    def __init__(self, model: str, follower: str, drift: str) -> None:
+    def __init__(self, model: str, follower: str, reason: str) -> None:
+        super().__init__(
+            f"{follower} is left alone: {reason}, so it may have nothing to do with {model}. If "
+            "it is somebody else's, rename one of them. If it is the second user of this secret, "
+            f"put its login into the secret, then {model}'s, so that AWSPREVIOUS shows it."
+        )
+
+
+class RightsDifferError(TargetError):
+    """One of two alternating users can't be made like the other one.
+
+    Args:
+        advice: what to do about it, as a sentence.
+    """
+
+    def __init__(self, model: str, follower: str, drift: str, advice: str = "") -> None:
+        advice = advice or (
+            "Let the administrator of masterarn's secret have the rights to grant and revoke it."
+        )
         super().__init__(
             f"{follower} couldn't be given the rights of {model}, so its password was left as it "
-            f"is. What differs still (+ lacking, - too much): {drift[:_SAID_LETTERS_MAX]}. "
-            "Let the administrator of masterarn's secret have the rights to grant and revoke it."
+            f"is. What differs (+ lacking, - too much): {drift[:_SAID_LETTERS_MAX]}. {advice}"
         )
 
 

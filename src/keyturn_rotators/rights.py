@@ -5,7 +5,7 @@ every engine, and is decided here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +16,18 @@ class Right:
         subject: what it is about, in the engine's own words; a user has one right to a subject.
         value: how the user has it, "" where there is one way only. A limit that isn't set is a
             right too, with the value that says so: then it is never taken away, but set.
+        is_value_told: whether logs and reports may show the value.
         is_own: whether it is one user's alone: not passed on, and taken away from a follower.
     """
 
     subject: tuple[str, ...]
-    value: str = ""
+    value: str = field(default="", repr=False)
+    is_value_told: bool = True
     is_own: bool = False
 
     def __str__(self) -> str:
-        return " ".join((*self.subject, self.value)).strip()
+        value = self.value if self.is_value_told else ""
+        return " ".join((*self.subject, value)).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from enum import StrEnum
 from functools import partial
 import logging
 
-from keyturn_rotators.credential import Credential
+from keyturn_rotators.credential import Credential, differing_keys
 from keyturn_rotators.errors import NotRotatableError
 from keyturn_rotators.logs import LOGGER_NAME
 from keyturn_rotators.strategies import Strategy
@@ -84,7 +84,11 @@ class Rotation:
             self.versions.store_pending(self.strategy.propose(current, make_password))
 
     def _test(self) -> None:
-        with self.strategy.engine.login(self._checked_pending()) as session:
+        pending, current = self._pending(), self.versions.current()
+        # AWS: RotateSecret without an immediate rotation has a copy of AWSCURRENT tested.
+        if differing_keys(pending, current):
+            self.strategy.check(pending, current)
+        with self.strategy.engine.login(pending) as session:
             session.probe()
 
     def _checked_pending(self) -> Credential:

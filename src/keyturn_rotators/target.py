@@ -116,6 +116,14 @@ class CloningAdministration(Administration, Protocol):
         """
         ...
 
+    def is_made_for(self, follower: str, model: str) -> bool:
+        """Return whether the database shows that a user was made for another one.
+
+        By what it has of that; or since nobody can log in as it yet, as with one that ``grant``
+        made and whose password was never set. Where nothing shows it, the answer is no.
+        """
+        ...
+
     def grant(self, username: str, right: Right) -> None:
         """Give a user a right, in exactly this way, in place of another way that it has it.
 
@@ -159,6 +167,8 @@ class CloneNames:
         Raises:
             UsernameTooLongError: the database takes no name that long.
         """
+        if self._length(username) > self.length_max:
+            raise UsernameTooLongError(self._length(username), self.length_max)
         if username.endswith(self.suffix) and username != self.suffix:
             return username.removesuffix(self.suffix)
         other = username + self.suffix

@@ -99,7 +99,8 @@ class SecretVersions:
             raise AdminSecretError(current.masterarn, "it has no AWSCURRENT value, or isn't there")
         if admin.where != current.where:
             self._require_replica(current, admin, current.masterarn)
-        return admin if admin.ssl is not None else replace(admin, ssl=current.ssl)
+        # The user's secret can make the administrator's connection safer, and not less safe.
+        return replace(admin, ssl=True) if admin.ssl is None and current.ssl else admin
 
     def store_pending(self, credential: Credential) -> None:
         """Keep a login as this rotation's, unless the rotation has one already."""

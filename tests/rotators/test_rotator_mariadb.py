@@ -15,6 +15,7 @@ from keyturn_rotators.errors import (
     EncryptionError,
     LoginRefusedError,
     MissingRightError,
+    NotPairedError,
     PasswordNotAskedError,
     PasswordRefusedError,
     ReadOnlyTargetError,
@@ -22,15 +23,17 @@ from keyturn_rotators.errors import (
     StatementFailedError,
     UsernameTooLongError,
 )
-from keyturn_rotators.rights import compare
+from keyturn_rotators.rights import Right, compare
 from keyturn_rotators.strategies.alternating_users import _follow
 from support import mariadb_server
 from support.certificates import Certificate, make_certificate
+from support.given_versions import NEXT_PASSWORD, GivenVersions, set_other
 from support.mariadb_server import ADMIN, ADMIN_PASSWORD, MariadbServer
 
 pytestmark = pytest.mark.engine
 PASSWORD = "canary-password"
 NEW_PASSWORD = "canary-new-password"
+MARK = "*6B65797475726E3A20616C7465726E6174696E67"
 
 
 @pytest.fixture(scope="session")
@@ -105,9 +108,12 @@ def follow(server: MariadbServer, username: str) -> str:
 
 
 def described(server: MariadbServer, username: str, password: str, host: str = "%") -> list[str]:
-    """Return what the server says of an account, without its name and its password."""
+    """Return what the server says of an account, without its name, its password and its mark."""
+    by_mark = f"VIA mysql_native_password USING 'HASH' OR mysql_native_password USING '{MARK}'"
     return sorted(
-        line.replace(username, "NAME").replace(native(password), "HASH")
+        line.replace(username, "NAME")
+        .replace(native(password), "HASH")
+        .replace(by_mark, "BY PASSWORD 'HASH'")
         for statement in ("SHOW CREATE USER", "SHOW GRANTS FOR")
         for (line,) in server.execute(f"{statement} `{username}`@`{host}`")
     )
@@ -412,3 +418,59 @@ def test_names_of_clones_are_no_longer_than_the_server_takes() -> None:
     assert len(names.other("a" * 74)) == 80
     with pytest.raises(UsernameTooLongError, match="may be 74"):
         names.other("a" * 75)
+
+
+@pytest.mark.parametrize(("current", "stranger"), [("{}", "{}_clone"), ("{}_clone", "{}")])
+def test_a_strangers_user_of_the_other_name_is_left_alone(
+    mariadb: MariadbServer, user: str, current: str, stranger: str
+) -> None:
+    current, stranger = current.format(user), stranger.format(user)
+    mariadb.execute("DROP USER %s", user)
+    mariadb.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", current, PASSWORD)
+    mariadb.execute("CREATE USER %s@'%%' IDENTIFIED BY 'of a stranger'", stranger)
+    mariadb.execute("GRANT SELECT ON shop.orders TO %s@'%%'", stranger)
+    before = mariadb.execute(f"SHOW GRANTS FOR `{stranger}`")
+    now, admin = credential(mariadb.port, current), administrator(mariadb)
+
+    with pytest.raises(NotPairedError, match="nothing links the two"):
+        set_other(Mariadb(), GivenVersions(now=now, admin=admin))
+
+    assert accepts(mariadb, stranger, "of a stranger")
+    assert mariadb.execute(f"SHOW GRANTS FOR `{stranger}`") == before
+
+
+def test_a_clone_is_known_by_its_mark_though_its_password_was_lost(
+    mariadb: MariadbServer, user: str
+) -> None:
+    clone = follow(mariadb, user)
+    follow(mariadb, user)
+    versions = GivenVersions(now=credential(mariadb.port, user), admin=administrator(mariadb))
+
+    pending = set_other(Mariadb(), versions)
+
+    assert pending.username == clone
+    assert accepts(mariadb, clone, NEXT_PASSWORD)
+    assert not accepts(mariadb, clone, NEW_PASSWORD)
+
+
+def test_a_mark_is_not_passed_on(mariadb: MariadbServer, user: str) -> None:
+    clone = follow(mariadb, user)
+    admin = administrator(mariadb)
+    now, before = credential(mariadb.port, clone, NEW_PASSWORD), credential(mariadb.port, user)
+
+    set_other(Mariadb(), GivenVersions(now=now, admin=admin, before=before))
+
+    with Mariadb().administer(admin, admin) as administration:
+        assert administration.is_made_for(clone, user)
+        assert not administration.is_made_for(user, clone)
+
+
+def test_a_right_of_no_known_kind_changes_nothing(mariadb: MariadbServer, user: str) -> None:
+    admin = administrator(mariadb)
+    unknown = Right(("unknown", "%", "SELECT", "*.*"))
+
+    with Mariadb().administer(admin, admin) as administration:
+        with pytest.raises(RuntimeError, match="unknown"):
+            administration.grant(user, unknown)
+        with pytest.raises(RuntimeError, match="unknown"):
+            administration.revoke(user, unknown)

@@ -28,6 +28,7 @@ from keyturn_rotators.errors import (
     EncryptionError,
     LoginRefusedError,
     MissingRightError,
+    NotPairedError,
     PasswordRefusedError,
     ReadOnlyTargetError,
     SecretValueError,
@@ -36,9 +37,11 @@ from keyturn_rotators.errors import (
     UnreachableError,
     UsernameTooLongError,
 )
+from keyturn_rotators.rights import Right
 from keyturn_rotators.strategies.alternating_users import _drift, _follow
 from support.certificates import Certificate, make_certificate
 from support.cutting_proxy import CuttingProxy
+from support.given_versions import NEXT_PASSWORD, GivenVersions, set_other
 from support.kits import mongodb
 from support.kits.mongodb import MongodbKit
 from support.mongo_server import DATABASE, MongoServer
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 PASSWORD = "canary-password"
 NEW_PASSWORD = "canary-new-password"
 ENGINE = Mongodb(connect_seconds=2)
+MARK = {"role": "keyturnAlternatingUser", "db": DATABASE}
 
 
 def credential(port: int, username: str = "app", **keys: object) -> Credential:
@@ -312,9 +316,18 @@ def administration_of(database: SimulatedMongoUsers) -> MongoAdministration:
     return MongoAdministration(as_real, credential(1, "admin"), "Ask userAdmin.")
 
 
+def follow(database: SimulatedMongoUsers) -> None:
+    """Make a user's clone, or make it alike again."""
+    administration = administration_of(database)
+    _follow(administration, "app", "app_clone")
+    administration.set_password("app_clone", NEW_PASSWORD)
+
+
 def what_it_is(user: User) -> User:
     """Return what isn't a user's own."""
-    kept = {key: value for key, value in user.items() if key != "pwd" and value not in ([], {})}
+    roles = [role for role in user["roles"] if role != MARK]
+    told = {**user, "roles": roles}
+    kept = {key: value for key, value in told.items() if key != "pwd" and value not in ([], {})}
     return {**kept, "mechanisms": sorted(kept["mechanisms"])}
 
 
@@ -340,46 +353,82 @@ EVERYTHING: User = {
 def test_a_clone_is_all_that_its_user_is() -> None:
     database = users_of(app=EVERYTHING)
 
-    _follow(administration_of(database), "app", "app_clone")
+    follow(database)
 
     assert what_it_is(database.users["app_clone"]) == EVERYTHING
 
 
-def test_a_clone_is_restricted_before_it_gets_a_role() -> None:
+def test_a_clone_is_made_whole_with_its_password_in_one_command() -> None:
     database = users_of(app=EVERYTHING)
 
-    _follow(administration_of(database), "app", "app_clone")
+    follow(database)
+
+    changes = [name for name in database.said if name not in {"usersInfo", "rolesInfo"}]
+    assert changes == ["createRole", "createUser"]
+    assert database.users["app_clone"]["pwd"] == NEW_PASSWORD
+
+
+def test_a_user_that_is_there_is_restricted_before_it_gets_a_role() -> None:
+    database = users_of(app=EVERYTHING, app_clone={})
+
+    follow(database)
 
     changes = [name for name in database.said if name not in {"usersInfo", "isMaster"}]
     roles = ["grantRolesToUser"] * len(EVERYTHING["roles"])
-    assert changes == ["createUser", "updateUser", "updateUser", *roles]
+    assert changes == ["updateUser", "updateUser", *roles, "updateUser"]
 
 
-def test_nobody_knows_the_password_that_a_clone_is_made_with() -> None:
-    database = users_of(app=EVERYTHING)
+def test_other_mechanisms_come_with_the_password_that_they_need() -> None:
+    database = users_of(app=EVERYTHING, app_clone={**EVERYTHING, "mechanisms": ["SCRAM-SHA-1"]})
     administration = administration_of(database)
 
     _follow(administration, "app", "app_clone")
-    _follow(administration, "app", "other_clone")
+    assert database.users["app_clone"]["mechanisms"] == ["SCRAM-SHA-1"]
+    administration.set_password("app_clone", NEW_PASSWORD)
 
-    made = {database.users[name]["pwd"] for name in ("app_clone", "other_clone")}
-    assert len(made) == 2
-    assert all(len(password) > 40 for password in made)
+    assert database.users["app_clone"]["mechanisms"] == EVERYTHING["mechanisms"]
+
+
+def test_a_mark_is_known_and_not_passed_on_and_made_once() -> None:
+    database = users_of(app=EVERYTHING)
+    follow(database)
+    administration = administration_of(database)
+
+    _follow(administration, "app_clone", "app")
+    administration.set_password("app", NEW_PASSWORD)
+    database.users.pop("app_clone")
+    follow(database)
+
+    assert administration.is_made_for("app_clone", "app")
+    assert not administration.is_made_for("app", "app_clone")
+    assert what_it_is(database.users["app"]) == EVERYTHING
+    assert database.roles == [MARK["role"]]
+
+
+def test_a_right_of_no_known_kind_changes_nothing() -> None:
+    database = users_of(app=EVERYTHING)
+    administration = administration_of(database)
+
+    with pytest.raises(RuntimeError, match="pwd"):
+        administration.grant("app", Right(("pwd",), '"x"'))
+    with pytest.raises(RuntimeError, match="roles"):
+        administration.revoke("app", Right(("roles",)))
+
+    assert not database.said
 
 
 @pytest.mark.parametrize("key", EVERYTHING)
 def test_what_changed_since_is_changed_for_the_other_user_both_ways(key: str) -> None:
     plain: User = {"mechanisms": list(MECHANISMS), "roles": []}
     database = users_of(app=EVERYTHING, app_clone=EVERYTHING)
-    administration = administration_of(database)
 
     database.users["app"].pop(key)
     database.users["app"] = {**plain, **database.users["app"]}
-    _follow(administration, "app", "app_clone")
+    follow(database)
     assert what_it_is(database.users["app_clone"]) == what_it_is(database.users["app"])
 
     database.users["app"][key] = deepcopy(EVERYTHING[key])
-    _follow(administration, "app", "app_clone")
+    follow(database)
     assert what_it_is(database.users["app_clone"]) == EVERYTHING
 
 
@@ -415,20 +464,53 @@ def test_a_server_that_has_no_restrictions_and_tells_no_mechanisms_is_sent_none(
     _follow(administration, "app", "app_clone")
     administration.set_password("app_clone", NEW_PASSWORD)
 
-    clone = {"mechanisms": MECHANISMS, "roles": roles, "pwd": NEW_PASSWORD}
+    clone = {"mechanisms": MECHANISMS, "roles": [*roles, MARK], "pwd": NEW_PASSWORD}
     assert database.users["app_clone"] == clone
 
 
-def test_a_clone_that_may_not_be_given_a_role_has_none_and_no_password_that_is_known() -> None:
+def test_a_clone_that_may_not_be_given_a_role_is_not_made() -> None:
     database = users_of(app=EVERYTHING)
-    database.failures["grantRolesToUser"] = OperationFailure("", 13, {"errmsg": "not authorized"})
+    database.failures["createUser"] = OperationFailure("", 13, {"errmsg": "not authorized"})
 
     with pytest.raises(MissingRightError, match=r"not authorized.*userAdmin"):
-        _follow(administration_of(database), "app", "app_clone")
+        follow(database)
 
-    clone = database.users["app_clone"]
-    assert clone["roles"] == []
-    assert clone["authenticationRestrictions"] == EVERYTHING["authenticationRestrictions"]
+    assert "app_clone" not in database.users
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("current", "stranger"), [("{}", "{}_clone"), ("{}_clone", "{}")])
+def test_a_strangers_user_of_the_other_name_is_left_alone(
+    kit: MongodbKit, current: str, stranger: str
+) -> None:
+    name = f"app-{uuid.uuid4().hex[:8]}"
+    current, stranger = current.format(name), stranger.format(name)
+    kit.make_user(current, PASSWORD)
+    kit.make_user(stranger, "of-a-stranger")
+    asked = {"usersInfo": {"user": stranger, "db": DATABASE}}
+    before = kit.root[DATABASE].command(asked)
+    admin = parse(json.dumps(kit.admin_document()), "admin", ENGINE.defaults)
+    now = credential(kit.server.port, current)
+
+    with pytest.raises(NotPairedError, match="nothing links the two"):
+        set_other(ENGINE, GivenVersions(now=now, admin=admin))
+
+    assert kit.accepts(stranger, "of-a-stranger")
+    assert kit.root[DATABASE].command(asked) == before
+
+
+@pytest.mark.engine
+def test_a_clone_is_known_by_its_mark_though_its_password_was_lost(
+    kit: MongodbKit, user: str
+) -> None:
+    admin = parse(json.dumps(kit.admin_document()), "admin", ENGINE.defaults)
+    versions = GivenVersions(now=credential(kit.server.port, user), admin=admin)
+    set_other(ENGINE, versions)
+    kit.set_password(f"{user}_clone", "lost")
+
+    set_other(ENGINE, versions)
+
+    assert kit.accepts(f"{user}_clone", NEXT_PASSWORD)
 
 
 @pytest.mark.parametrize(

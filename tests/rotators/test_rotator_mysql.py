@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 import json
+import re
 import socket
 from threading import Thread
 from typing import Any
@@ -25,6 +26,7 @@ from keyturn_rotators.errors import (
     EncryptionError,
     LoginRefusedError,
     MissingRightError,
+    NotPairedError,
     PasswordRefusedError,
     ReadOnlyTargetError,
     RightsDifferError,
@@ -32,16 +34,18 @@ from keyturn_rotators.errors import (
     UnreachableError,
     UsernameTooLongError,
 )
-from keyturn_rotators.rights import compare
+from keyturn_rotators.rights import Right, compare
 from keyturn_rotators.strategies.alternating_users import _follow
 from support import mysql_server
 from support.certificates import Certificate, make_certificate
 from support.cutting_proxy import CuttingProxy
+from support.given_versions import NEXT_PASSWORD, GivenVersions, set_other
 from support.mysql_server import ADMIN, ADMIN_PASSWORD, MysqlServer
 
 pytestmark = pytest.mark.engine
 PASSWORD = "canary-password"
 NEW_PASSWORD = "canary-new-password"
+MARK = '(, )?"keyturn_alternating_user": "NAME"'
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +122,7 @@ def follow(server: MysqlServer, username: str) -> str:
 
 
 def described(server: MysqlServer, username: str, host: str = "%") -> list[str]:
-    """Return what the server says of an account, without its name and its password."""
+    """Return what the server says of an account, without its name, its password and its mark."""
     # It goes on showing an expiry that was set back to the default, until it reads its tables.
     server.execute("FLUSH PRIVILEGES")
     lines = [
@@ -127,7 +131,8 @@ def described(server: MysqlServer, username: str, host: str = "%") -> list[str]:
         for (line,) in server.execute(f"{statement} `{username}`@`{host}`")
     ]
     lines = [line.replace(username, "NAME") for line in lines]
-    account = lines[0].partition(" AS ")[2].partition("' ")[2].removesuffix(" ATTRIBUTE '{}'")
+    account = re.sub(MARK, "", lines[0].partition(" AS ")[2].partition("' ")[2])
+    account = account.removesuffix(" ATTRIBUTE '{}'")
     return sorted([account, *lines[1:]])
 
 
@@ -588,3 +593,72 @@ def test_words_within_names_are_no_words_of_a_grant() -> None:
         False,
     )
     assert parse_grant("SET DEFAULT ROLE `r` FOR `u`@`%`") is None
+
+
+@pytest.mark.parametrize(("current", "stranger"), [("{}", "{}_clone"), ("{}_clone", "{}")])
+def test_a_strangers_user_of_the_other_name_is_left_alone(
+    mysql: MysqlServer, user: str, current: str, stranger: str
+) -> None:
+    current, stranger = current.format(user), stranger.format(user)
+    mysql.execute("DROP USER %s", user)
+    mysql.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", current, PASSWORD)
+    mysql.execute("CREATE USER %s@'%%' IDENTIFIED BY 'of a stranger'", stranger)
+    mysql.execute("GRANT SELECT ON shop.orders TO %s@'%%'", stranger)
+    before = mysql.execute(f"SHOW GRANTS FOR `{stranger}`")
+    now, admin = credential(mysql.port, current), administrator(mysql)
+
+    with pytest.raises(NotPairedError, match="nothing links the two"):
+        set_other(Mysql(), GivenVersions(now=now, admin=admin))
+
+    assert accepts(mysql, stranger, "of a stranger")
+    assert mysql.execute(f"SHOW GRANTS FOR `{stranger}`") == before
+
+
+def test_a_clone_is_known_by_its_mark_though_its_password_was_lost(
+    mysql: MysqlServer, user: str
+) -> None:
+    clone = follow(mysql, user)
+    follow(mysql, user)
+    versions = GivenVersions(now=credential(mysql.port, user), admin=administrator(mysql))
+
+    pending = set_other(Mysql(), versions)
+
+    assert pending.username == clone
+    assert accepts(mysql, clone, NEXT_PASSWORD)
+    assert not accepts(mysql, clone, NEW_PASSWORD)
+
+
+def test_a_mark_is_not_passed_on(mysql: MysqlServer, user: str) -> None:
+    clone = follow(mysql, user)
+    admin = administrator(mysql)
+    now, before = credential(mysql.port, clone, NEW_PASSWORD), credential(mysql.port, user)
+
+    set_other(Mysql(), GivenVersions(now=now, admin=admin, before=before))
+
+    with Mysql().administer(admin, admin) as administration:
+        assert administration.is_made_for(clone, user)
+        assert not administration.is_made_for(user, clone)
+
+
+def test_a_right_of_no_known_kind_changes_nothing(mysql: MysqlServer, user: str) -> None:
+    admin = administrator(mysql)
+    unknown = Right(("unknown", "%", "SELECT", "*.*"))
+
+    with Mysql().administer(admin, admin) as administration:
+        with pytest.raises(RuntimeError, match="unknown"):
+            administration.grant(user, unknown)
+        with pytest.raises(RuntimeError, match="unknown"):
+            administration.revoke(user, unknown)
+
+
+def test_an_accounts_attributes_are_an_applications_own_and_not_told(
+    mysql: MysqlServer, user: str
+) -> None:
+    mysql.execute("ALTER USER %s@'%%' ATTRIBUTE '{\"note\": \"theirs\"}'", user)
+    admin = administrator(mysql)
+
+    with Mysql().administer(admin, admin) as administration:
+        drift = compare(administration.rights_of(user), ())
+
+    assert "attribute % note" in str(drift)
+    assert "theirs" not in f"{drift} {drift!r}"

@@ -17,19 +17,22 @@ from keyturn_rotators.errors import (
     EncryptionError,
     LoginRefusedError,
     MissingRightError,
+    NotPairedError,
     SecretValueError,
     StatementFailedError,
     UnreachableError,
     UsernameTooLongError,
 )
-from keyturn_rotators.rights import compare
+from keyturn_rotators.rights import Right, compare
 from support.certificates import Certificate, make_certificate
 from support.cutting_proxy import CuttingProxy
+from support.given_versions import NEXT_PASSWORD, GivenVersions, set_other
 from support.rabbitmq_server import ADMIN, ADMIN_PASSWORD, RabbitmqServer, is_installed
 from support.scripted_http import scripted_http
 
 PASSWORD = "canary-password"
 NEW_PASSWORD = "canary-new-password"
+MARK = "keyturn-alternating-user"
 pytestmark = [
     pytest.mark.engine,
     pytest.mark.skipif(not is_installed(), reason="NO RABBITMQ HERE: install rabbitmq-server"),
@@ -85,7 +88,7 @@ def alike(server: RabbitmqServer, model: str, follower: str) -> None:
 
 
 def everything_of(server: RabbitmqServer, username: str) -> list[Any]:
-    """Return what the server says of a user, without its name and password."""
+    """Return what the server says of a user, without its name, password and mark."""
     found = [
         server.call("GET", f"users/{username}")[1],
         *server.call("GET", f"users/{username}/permissions")[1],
@@ -94,6 +97,8 @@ def everything_of(server: RabbitmqServer, username: str) -> list[Any]:
     for each in found:
         for name in ("name", "user", "password_hash"):
             each.pop(name, None)
+        if "tags" in each:
+            each["tags"] = [tag for tag in each["tags"] if tag != MARK]
     return found
 
 
@@ -337,3 +342,53 @@ def test_server_by_another_name_is_refused(
 
     with pytest.raises(EncryptionError, match="localhost"):
         log_in(login, str(certificate.ca_file))
+
+
+@pytest.mark.parametrize(("current", "stranger"), [("{}", "{}_clone"), ("{}_clone", "{}")])
+@pytest.mark.parametrize("password", [{"password": "of a stranger"}, {"password_hash": ""}])
+def test_strangers_user_of_the_other_name_is_left_alone(
+    server: RabbitmqServer, user: str, current: str, stranger: str, password: dict[str, str]
+) -> None:
+    current, stranger = current.format(user), stranger.format(user)
+    server.change("PUT", f"users/{current}", {"password": PASSWORD, "tags": ""})
+    # One without a password may log in by a certificate.
+    give_everything(server, stranger)
+    server.change("PUT", f"users/{stranger}", {**password, "tags": "monitoring"})
+    login = server.call("GET", f"users/{stranger}")[1]
+    before = everything_of(server, stranger)
+    now, admin = credential(server.port, current), administrator(server.port)
+
+    with pytest.raises(NotPairedError, match="nothing links the two"):
+        set_other(Rabbitmq(), GivenVersions(now=now, admin=admin))
+
+    assert server.call("GET", f"users/{stranger}")[1] == login
+    assert everything_of(server, stranger) == before
+
+
+def test_clone_is_known_by_its_mark_which_is_not_passed_on(
+    server: RabbitmqServer, user: str
+) -> None:
+    now, admin = credential(server.port, user), administrator(server.port)
+    set_other(Rabbitmq(), GivenVersions(now=now, admin=admin))
+    server.change("PUT", f"users/{user}_clone", {"password": "lost", "tags": MARK})
+
+    pending = set_other(Rabbitmq(), GivenVersions(now=now, admin=admin))
+    assert server.accepts(pending.username, NEXT_PASSWORD)
+    set_other(Rabbitmq(), GivenVersions(now=pending, admin=admin, before=now))
+
+    assert server.call("GET", f"users/{user}")[1]["tags"] == []
+    assert server.call("GET", f"users/{user}_clone")[1]["tags"] == [MARK]
+
+
+def test_right_of_no_known_kind_changes_nothing(server: RabbitmqServer, user: str) -> None:
+    give_everything(server, user)
+    before = everything_of(server, user)
+    admin = administrator(server.port)
+
+    with Rabbitmq().administer(admin, admin) as administration:
+        with pytest.raises(RuntimeError, match="unknown"):
+            administration.grant(user, Right(("unknown", "shop"), "{}"))
+        with pytest.raises(RuntimeError, match="unknown"):
+            administration.revoke(user, Right(("unknown", "shop")))
+
+    assert everything_of(server, user) == before

@@ -19,6 +19,7 @@ from keyturn_rotators.errors import (
     EncryptionError,
     LoginRefusedError,
     MissingRightError,
+    NotPairedError,
     NotSavedError,
     SecretValueError,
     StatementFailedError,
@@ -28,6 +29,7 @@ from keyturn_rotators.errors import (
 from keyturn_rotators.rights import Right, compare
 from support.certificates import Certificate, make_certificate
 from support.cutting_proxy import CuttingProxy
+from support.given_versions import NEXT_PASSWORD, GivenVersions, set_other
 from support.redis_server import (
     ADMIN,
     ADMIN_PASSWORD,
@@ -486,3 +488,50 @@ def test_server_that_speaks_only_tls_is_not_logged_in_to_without(
 ) -> None:
     with pytest.raises(UnreachableError):
         log_in(credential(tls_server.tls_port, ADMIN, ADMIN_PASSWORD, ssl=False))
+
+
+@pytest.mark.parametrize(("current", "stranger"), [("{}", "{}_clone"), ("{}_clone", "{}")])
+@pytest.mark.parametrize("state", ["on", "off"])
+def test_strangers_user_of_the_other_name_is_left_alone(
+    server: RedisServer, user: str, current: str, stranger: str, state: str
+) -> None:
+    current, stranger = current.format(user), stranger.format(user)
+    server.run("ACL", "SETUSER", current, "reset", "on", f">{PASSWORD}")
+    server.run("ACL", "SETUSER", stranger, "reset", state, ">of-a-stranger", "~theirs:*", "+get")
+    before = server.run("ACL", "GETUSER", stranger)
+    now = credential(server.port, current)
+    admin = credential(server.port, ADMIN, ADMIN_PASSWORD)
+
+    with pytest.raises(NotPairedError, match="nothing links the two"):
+        set_other(Redis(), GivenVersions(now=now, admin=admin))
+
+    assert server.run("ACL", "GETUSER", stranger) == before
+
+
+def test_user_that_takes_any_password_is_not_known_by_the_secrets(
+    server: RedisServer, user: str
+) -> None:
+    server.run("ACL", "SETUSER", f"{user}_clone", "on", "nopass", "~theirs:*")
+    before = server.run("ACL", "GETUSER", f"{user}_clone")
+    now = credential(server.port, user)
+    admin = credential(server.port, ADMIN, ADMIN_PASSWORD)
+
+    with pytest.raises(NotPairedError, match="nopass"):
+        set_other(Redis(), GivenVersions(now=now, admin=admin))
+
+    assert server.run("ACL", "GETUSER", f"{user}_clone") == before
+
+
+def test_clone_is_known_by_its_mark_which_is_not_passed_on(server: RedisServer, user: str) -> None:
+    now = credential(server.port, user)
+    admin = credential(server.port, ADMIN, ADMIN_PASSWORD)
+    set_other(Redis(), GivenVersions(now=now, admin=admin))
+    server.run("ACL", "SETUSER", f"{user}_clone", f"<{NEXT_PASSWORD}", ">lost")
+
+    pending = set_other(Redis(), GivenVersions(now=now, admin=admin))
+    assert server.accepts(pending.username, NEXT_PASSWORD)
+    set_other(Redis(), GivenVersions(now=pending, admin=admin, before=now))
+
+    with Redis().administer(admin, admin) as administration:
+        assert administration.is_made_for(f"{user}_clone", user)
+        assert not administration.is_made_for(user, f"{user}_clone")

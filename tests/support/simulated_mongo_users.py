@@ -26,6 +26,7 @@ class SimulatedMongoUsers:
 
     Attributes:
         users: by their names; the password is ``pwd``.
+        roles: those of the database's own.
         said: every command, in order.
         failures: what the server says to a command instead of doing it.
         knows_restrictions: whether it is MongoDB, other than DocumentDB.
@@ -33,6 +34,7 @@ class SimulatedMongoUsers:
 
     name: str
     users: dict[str, User] = field(default_factory=dict)
+    roles: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     failures: dict[str, PyMongoError] = field(default_factory=dict)
     knows_restrictions: bool = True
@@ -57,6 +59,16 @@ class SimulatedMongoUsers:
             case "revokeRolesFromUser":
                 roles = self._user(about)["roles"]
                 roles[:] = [role for role in roles if role not in fields["roles"]]
+            case _:
+                return self._role_command(name, about)
+        return {}
+
+    def _role_command(self, name: str, about: Any) -> Mapping[str, Any]:  # noqa: ANN401 - of a command
+        match name:
+            case "rolesInfo":
+                return {"roles": [role for role in self.roles if role == about["role"]]}
+            case "createRole":
+                self.roles.append(about)
             case _:
                 raise AssertionError(name)
         return {}

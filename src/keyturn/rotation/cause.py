@@ -33,6 +33,8 @@ _BY_TYPE: Final = {
     "PasswordNotAskedError": Cause.LOGIN_REFUSED,
     "MissingRightError": Cause.RIGHT_MISSING,
     "RightsDifferError": Cause.RIGHT_MISSING,
+    "NotPairedError": Cause.SECRET_UNUSABLE,
+    "NotSavedError": Cause.STATEMENT_FAILED,
     "PasswordRefusedError": Cause.VALUE_REFUSED,
     "ReadOnlyTargetError": Cause.TARGET_READ_ONLY,
     # Lambda: "Troubleshoot invocation issues", "Lambda runtime API".

@@ -39,6 +39,9 @@ _DEFAULTS: Final = Defaults(engines=frozenset({"mariadb"}), port=3306)
 _SETTINGS: Final = "sql_mode = 'NO_AUTO_CREATE_USER'"
 _NATIVE: Final = "mysql_native_password"
 _BY_PASSWORD: Final = frozenset({"", _NATIVE, "mysql_old_password", "ed25519", "parsec"})
+# A second password's hash marks an account that ``grant`` made, for MariaDB's have no attributes.
+# Nobody could find a password with this one: it is 20 bytes of text, as SHA-1 has.
+_MARK: Final = f"*{b'keyturn: alternating'.hex().upper()}"
 _REQUIRE: Final = {1: "SSL", 2: "X509"}
 _SPECIFIED: Final = 3
 _LIMITS: Final = {
@@ -128,13 +131,14 @@ class MariadbAdministration(AccountAdministration):
         # In one statement, for a later attempt can't tell that some were done.
         self._change(f"ALTER USER {', '.join(clauses)}", *hashes)
 
-    def _identified(self, account: Account, password: str) -> str:
+    def _marked(self, account: Account) -> str:
         kept = self._methods(account.username).get(account.host, ())
-        return self._clause([native(password)], kept)
+        others = [each for each in kept if not _is_mark(each)]
+        return f"{self._clause([_MARK], others)} ACCOUNT UNLOCK"
 
     def _clause(self, hashes: Sequence[str], kept: Sequence[Method]) -> str:
         mine = [f"{_NATIVE} USING {self._literal(each)}" for each in hashes]
-        others = [self._method(each) for each in kept if each["plugin"] not in _BY_PASSWORD]
+        others = [self._method(each) for each in kept if _is_kept(each)]
         return "IDENTIFIED VIA " + " OR ".join((*mine, *others))
 
     def _method(self, method: Method) -> str:
@@ -156,15 +160,17 @@ class MariadbAdministration(AccountAdministration):
                 yield host, account
 
     def _account(self, username: str, host: str, told: Mapping[str, Any]) -> Account:
-        methods = [each["plugin"] for each in _methods(told)]
-        has_password = bool(_BY_PASSWORD.intersection(methods))
+        methods = _methods(told)
+        plugins = [each["plugin"] for each in methods]
+        has_password = bool(_BY_PASSWORD.intersection(plugins))
         role = told.get("default_role")
         return Account(
             username=username,
             host=host,
-            plugin=_NATIVE if has_password else " or ".join(methods),
+            plugin=_NATIVE if has_password else " or ".join(plugins),
             has_password=has_password,
             is_locked=told.get("account_locked", False),
+            is_marked=any(map(_is_mark, methods)),
             options=(("REQUIRE", self._requirement(told)), *_options(told)),
             default_role=quoted(role) if role else "NONE",
         )
@@ -184,6 +190,15 @@ def _methods(told: Mapping[str, Any]) -> Sequence[Method]:
     """Return an account's methods: the first is told apart from its alternatives."""
     first = {"plugin": "", **told}
     return [each or first for each in told.get("auth_or", [first])]
+
+
+def _is_mark(method: Method) -> bool:
+    return method.get("authentication_string") == _MARK
+
+
+def _is_kept(method: Method) -> bool:
+    """Return whether a method stays when the account gets another password."""
+    return method["plugin"] not in _BY_PASSWORD or _is_mark(method)
 
 
 def _options(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 MongoDB: https://www.mongodb.com/docs/manual/reference/command/nav-user-management/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,19 +64,23 @@ class MongoConnection:
             # The cause holds what the server said before the values were taken out.
             raise statement_error(error, self._credential, *values, advice=self._advice) from None
 
-    def _set_password(self, username: str, password: str) -> None:
-        """Give a user a password, for the mechanisms that it has.
+    def _set_password(self, username: str, password: str, **fields: Sequence[str]) -> None:
+        """Give a user a password, for the mechanisms that it has or is given by ``fields``.
 
         A password that comes alone would be made good for every mechanism of the server's
         (src/mongo/db/commands/user_management_commands.cpp, buildCredentials).
         """
+        self._require_preparable(password)
+        fields = fields or self._mechanisms(username)
+        self._run("updateUser", username, password, pwd=password, **fields)
+
+    def _require_preparable(self, password: str) -> None:
         if not is_preparable(password):
             raise PasswordRefusedError(
                 self._credential.where, "it has characters that SASLprep (RFC 4013) prohibits"
             )
-        self._run("updateUser", username, password, pwd=password, **self._mechanisms(username))
 
-    def _mechanisms(self, username: str) -> dict[str, list[str]]:
+    def _mechanisms(self, username: str) -> dict[str, Sequence[str]]:
         """Return a user's mechanisms, as commands take them; none if the server doesn't tell.
 
         A login asks for them before it has any right, so this needs none. By its first name

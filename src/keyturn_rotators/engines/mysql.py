@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 import json
+import secrets
 from typing import Any, Final
 
 from keyturn_rotators.credential import Credential, Defaults
@@ -52,6 +53,9 @@ _CACHING_SHA2: Final = "caching_sha2_password"
 _BY_PASSWORD: Final = frozenset({_CACHING_SHA2, _NATIVE, "sha256_password"})
 # Of servers before 8.0.24, which had no variable for it.
 _ROUNDS_DEFAULT: Final = 5 * ROUNDS_UNIT
+_RANDOM_BYTES: Final = 32
+#: The attribute of an account that ``grant`` made; it has the name that it was made for.
+_MARK: Final = "keyturn_alternating_user"
 _REQUIRE: Final = {"": "NONE", "ANY": "SSL", "X509": "X509"}
 _CURRENT: Final = {None: " DEFAULT", "N": " OPTIONAL", "Y": ""}
 _ACCOUNTS: Final = """
@@ -164,6 +168,11 @@ class MysqlAdministration(AccountAdministration):
         # One statement is done for all of them or for none.
         self._change(f"ALTER USER {', '.join(clauses)}", password)
 
+    def _marked(self, account: Account) -> str:
+        clause = self._identified(account, secrets.token_urlsafe(_RANDOM_BYTES))
+        mark = self._literal(json.dumps({_MARK: account.username}))
+        return f"{clause} ACCOUNT UNLOCK ATTRIBUTE {mark}"
+
     def _identified(self, account: Account, password: str) -> str:
         match account.plugin:
             case "caching_sha2_password":
@@ -186,6 +195,7 @@ class MysqlAdministration(AccountAdministration):
     def _account(self, username: str, host: str, plugin: str, *told: Any) -> Account:  # noqa: ANN401 - of a table's many types
         is_locked, ssl_type, subject, issuer, cipher, *numbers, current, text = told
         attributes = json.loads(text or "{}")
+        metadata = attributes.get("metadata", {})
         certificate = (self._literal(_text(each)) for each in (subject, issuer, cipher))
         requirement = _REQUIRE[ssl_type] if ssl_type in _REQUIRE else required(*certificate)
         roles = self._told(_DEFAULT_ROLES, username, host)
@@ -195,6 +205,7 @@ class MysqlAdministration(AccountAdministration):
             plugin=plugin,
             has_password=plugin in _BY_PASSWORD,
             is_locked=bool(is_locked),
+            is_marked=metadata.get(_MARK) == username,
             options=(
                 ("REQUIRE", f"REQUIRE {requirement}"),
                 *_limits(*numbers),
@@ -203,7 +214,8 @@ class MysqlAdministration(AccountAdministration):
             ),
             attributes=[
                 (name, json.dumps(value, sort_keys=True))
-                for name, value in sorted(attributes.get("metadata", {}).items())
+                for name, value in sorted(metadata.items())
+                if name != _MARK
             ],
             default_role=", ".join("@".join(map(quoted, each)) for each in roles) or "NONE",
         )

@@ -6,6 +6,9 @@ alike in everything but the password; one at another host is locked, never dropp
 defined would stop working. A locked account is as good as none. One that logs in without a
 password of the server's, as by ``auth_socket``, is its user's own.
 
+An account that is made, or made to log in by another plugin, can't be logged in to before it gets
+its password. It is marked, as only an administrator can, so that later rotations know it.
+
 What was granted is read from SHOW GRANTS, what an account is from the server's tables.
 
 MySQL: https://dev.mysql.com/doc/refman/8.4/en/account-management-statements.html
@@ -15,7 +18,6 @@ MariaDB: https://mariadb.com/kb/en/account-management-sql-statements/
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-import secrets
 from typing import Final
 
 from keyturn_rotators.engines.mysql_connection import MysqlConnection
@@ -28,7 +30,6 @@ _NOTHING: Final = "USAGE"
 _GRANT_OPTION: Final = "GRANT OPTION"
 _PROXY: Final = "PROXY"
 _EXCEPT: Final = "except "
-_RANDOM_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Account:
     Attributes:
         plugin: what checks its password.
         has_password: whether it logs in with a password that is kept by the server.
+        is_marked: whether it shows that ``grant`` made it.
         options: names and clauses, as ALTER USER takes them.
         attributes: MySQL's, by name, in JSON.
         default_role: as SQL has it.
@@ -48,6 +50,7 @@ class Account:
     plugin: str
     has_password: bool
     is_locked: bool
+    is_marked: bool
     options: Sequence[tuple[str, str]]
     attributes: Sequence[tuple[str, str]] = ()
     default_role: str = "NONE"
@@ -66,8 +69,8 @@ class AccountAdministration(MysqlConnection, ABC):
         """Return a user's accounts, also those that are locked."""
 
     @abstractmethod
-    def _identified(self, account: Account, password: str) -> str:
-        """Return the clause that gives an account this password alone; see ``_literal``."""
+    def _marked(self, account: Account) -> str:
+        """Return the clauses that unlock and mark an account that nobody has a password of."""
 
     @abstractmethod
     def _set_default_role(self, account: str, role: str) -> None:
@@ -77,6 +80,13 @@ class AccountAdministration(MysqlConnection, ABC):
         """Return what a user's accounts are and have; see ``target.CloningAdministration``."""
         accounts = [each for each in self._accounts(username) if not each.is_locked]
         return [right for account in accounts for right in self._rights(account)]
+
+    def is_made_for(self, follower: str, _model: str) -> bool:
+        """Return whether an account of it shows that ``grant`` made it.
+
+        One is enough: a user that isn't the model's second one is given no account.
+        """
+        return any(each.is_marked and not each.is_locked for each in self._accounts(follower))
 
     def grant(self, username: str, right: Right) -> None:
         """Give a user a right; see ``target.CloningAdministration``."""
@@ -93,16 +103,14 @@ class AccountAdministration(MysqlConnection, ABC):
                 self._set_attribute(account, what[0], right.value)
             case "default role":
                 self._set_default_role(account, right.value)
-            case "privilege" if right.value:
-                self._grant_with_exceptions(account, what, right.value)
-            case "privilege" if what[1] == EVERYWHERE and "_" not in what[0]:
-                # Taken first, with what it may have been restricted by.
-                self._change(f"REVOKE {what[0]} ON {EVERYWHERE} FROM {account}")
-                self._change(f"GRANT {what[0]} ON {EVERYWHERE} TO {account}")
-            case "privilege" | "role":
+            case "privilege":
+                self._grant_privilege(account, what, right.value)
+            case "role":
                 self._change(f"GRANT {' ON '.join(what)} TO {account}")
-            case _:
+            case "right to grant":
                 self._change(f"GRANT {' ON '.join(what)} TO {account} WITH {_option(what)}")
+            case _:
+                raise RuntimeError(f"no right of an account's: {kind}")
 
     def revoke(self, username: str, right: Right) -> None:
         """Take a right from a user; see ``target.CloningAdministration``."""
@@ -120,9 +128,11 @@ class AccountAdministration(MysqlConnection, ABC):
                 # There is no other way to take the option alone.
                 self._change(f"REVOKE {' ON '.join(what)} FROM {account}")
                 self._change(f"GRANT {' ON '.join(what)} TO {account}")
-            case _:
+            case "option" | "default role":
                 # Every account has these, in one way or another: this one is about to be locked.
                 return
+            case _:
+                raise RuntimeError(f"no right of an account's: {kind}")
 
     def _rights(self, account: Account) -> Iterator[Right]:
         host = account.host
@@ -132,7 +142,7 @@ class AccountAdministration(MysqlConnection, ABC):
         for name, clause in account.options:
             yield Right(("option", host, name), clause)
         for name, value in account.attributes:
-            yield Right(("attribute", host, name), value)
+            yield Right(("attribute", host, name), value, is_value_told=False)
         grants = [grant for grant in self._grants(account) if grant.grantee == account.name]
         for grant in grants:
             if not grant.is_revoke:
@@ -145,23 +155,32 @@ class AccountAdministration(MysqlConnection, ABC):
                 yield grant
 
     def _admit(self, username: str, host: str, plugin: str) -> None:
-        """Let a user in at a host, by a password that nobody knows."""
-        there = next((each for each in self._accounts(username) if each.host == host), None)
+        """Let a user in at a host, as soon as its password is set."""
+        there = any(each.host == host for each in self._accounts(username))
         account = Account(
             username=username,
             host=host,
             plugin=plugin,
             has_password=True,
             is_locked=False,
+            is_marked=True,
             options=(),
         )
         verb = "ALTER" if there else "CREATE"
-        clause = self._identified(account, secrets.token_urlsafe(_RANDOM_BYTES))
-        self._change(f"{verb} USER {account.name} {clause} ACCOUNT UNLOCK")
+        self._change(f"{verb} USER {account.name} {self._marked(account)}")
 
-    def _grant_with_exceptions(self, account: str, what: Sequence[str], exceptions: str) -> None:
+    def _grant_privilege(self, account: str, what: Sequence[str], exceptions: str) -> None:
+        privilege, where = what
+        if exceptions:
+            self._grant_with_exceptions(account, privilege, exceptions)
+            return
+        if where == EVERYWHERE and "_" not in privilege:
+            # Taken first, with what it may have been restricted by.
+            self._change(f"REVOKE {privilege} ON {where} FROM {account}")
+        self._change(f"GRANT {privilege} ON {where} TO {account}")
+
+    def _grant_with_exceptions(self, account: str, privilege: str, exceptions: str) -> None:
         """Grant something everywhere and take it back for some databases, unused in between."""
-        privilege, _ = what
         self._change(f"ALTER USER {account} ACCOUNT LOCK")
         self._change(f"REVOKE {privilege} ON {EVERYWHERE} FROM {account}")
         self._change(f"GRANT {privilege} ON {EVERYWHERE} TO {account}")

@@ -89,7 +89,12 @@ class Postgres:
         import psycopg
 
         try:
-            connection = psycopg.connect(**self._parameters(credential), autocommit=True)
+            connection = psycopg.connect(
+                **self._parameters(credential),
+                autocommit=True,
+                # Behind a pooler the next transaction may be another connection's.
+                prepare_threshold=None,
+            )
         except psycopg.OperationalError as error:
             # The cause could hold what the server said before the values were taken out.
             raise login_error(error, credential) from None
@@ -128,7 +133,7 @@ class PostgresSession(PostgresConnection):
 
     def probe(self) -> None:
         """Read the server's clock."""
-        with self._refusals():
+        with self._refusals(), self._transaction():
             self._connection.execute("SELECT now()")
 
     def change_own_password(self, password: str) -> None:
@@ -151,7 +156,7 @@ class PostgresSession(PostgresConnection):
     def _change_own_password(self, password: str) -> None:
         from psycopg import sql
 
-        with self._connection.transaction():
+        with self._transaction():
             self._prepare_change()
             verifier = self._verifier(self._one("SELECT session_user"), password)
             statement = sql.SQL("ALTER ROLE SESSION_USER PASSWORD {}")

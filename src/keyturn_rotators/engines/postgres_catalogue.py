@@ -40,7 +40,8 @@ class Catalogue:
         """Yield what a role is set to, everywhere ("") and in single databases."""
         for dbname, setting in self._rows(_SETTINGS, role):
             name, _, value = setting.partition("=")
-            yield Right(("setting", dbname, name), value)
+            # Applications keep keys in settings of their own.
+            yield Right(("setting", dbname, name), value, is_value_told=False)
 
     def memberships(self, role: str) -> Iterator[Right]:
         """Yield the roles that a role was made a member of, and how."""
@@ -53,15 +54,28 @@ class Catalogue:
 
     def owns_any(self, role: str) -> bool:
         """Return whether a role itself owns something, in this database or in all."""
-        return bool(self._rows(_NOTED, "o", role))
+        return bool(self._rows(_OWNED, role))
+
+    def others_of(self, role: str) -> list[str]:
+        """Return what a role has by its name that ``privileges`` doesn't tell, as the server says.
+
+        Policies on rows, privileges of other kinds, and defaults for what is made later.
+        """
+        return [description for (description,) in self._rows(_OTHERS, role)]
+
+    def grantors(self, role: str, group: str) -> list[str]:
+        """Return who made a role a member of another."""
+        return [name for (name,) in self._rows(_GRANTORS, role, group)]
+
+    def inherits(self, role: str, group: str) -> bool:
+        """Return whether a role has all that another one has, without acting as it."""
+        return bool(self._rows("SELECT WHERE pg_has_role(%s, %s, 'USAGE')", role, group))
 
     def privileges(self, role: str) -> Iterator[Right]:
         """Yield what was granted to a role by its name, in this database or in all.
 
         The subjects have GRANT's words: a kind of object, the object, a column or "", a privilege.
         """
-        if not self._rows(_NOTED, "a", role):
-            return
         for kind, identity, column, privilege, is_grantable in self._rows(_PRIVILEGES, role):
             option = "WITH GRANT OPTION" if is_grantable else ""
             yield Right(("privilege", kind, identity, column or "", privilege), option)
@@ -91,13 +105,31 @@ SELECT g.rolname, bool_or(m.admin_option)
 FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
 WHERE r.rolname = %s AND g.rolname <> %s GROUP BY 1 ORDER BY 1
 """
-# pg_shdepend has an owner as "o", whoever is in a list of privileges as "a".
-_NOTED: Final = """
+_GRANTORS: Final = """
+SELECT DISTINCT a.rolname
+FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
+     JOIN pg_roles a ON a.oid = m.grantor
+WHERE r.rolname = %s AND g.rolname = %s ORDER BY 1
+"""
+# pg_shdepend has an owner as "o", whoever is in a list of privileges as "a", in a policy as "r".
+# REASSIGN OWNED gives nobody default privileges or user mappings.
+_OWNED: Final = """
 SELECT FROM pg_shdepend
-WHERE refclassid = 'pg_authid'::regclass AND deptype = %s
+WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'
   AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
   AND dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+  AND classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)
 LIMIT 1
+"""
+_OTHERS: Final = """
+SELECT pg_describe_object(classid, objid, objsubid) FROM pg_shdepend
+WHERE refclassid = 'pg_authid'::regclass AND deptype IN ('a', 'r')
+  AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = %s)
+  AND dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+  AND (deptype = 'r' OR classid NOT IN (
+      'pg_class'::regclass, 'pg_namespace'::regclass, 'pg_database'::regclass,
+      'pg_proc'::regclass, 'pg_type'::regclass))
+ORDER BY 1
 """
 # By the ids of the objects of which the server notes it: no catalogue is read through.
 _PRIVILEGES: Final = """

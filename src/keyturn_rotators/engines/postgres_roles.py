@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final, LiteralString
 from keyturn_rotators.credential import Credential
 from keyturn_rotators.engines.postgres_catalogue import WITH_OPTIONS, Catalogue
 from keyturn_rotators.engines.postgres_connection import PostgresConnection
+from keyturn_rotators.errors import NotPairedError, RightsDifferError
 from keyturn_rotators.logs import LOGGER_NAME
 from keyturn_rotators.rights import Right
 
@@ -72,7 +73,7 @@ class PostgresAdministration(PostgresConnection):
 
     def rights_of(self, username: str) -> Sequence[Right]:
         """Return what a role is and has; see ``target.CloningAdministration``."""
-        with self._refusals():
+        with self._refusals(), self._transaction():
             if not self._catalogue.has_role(username):
                 return ()
             user = self._user_acted_as(username)
@@ -80,9 +81,28 @@ class PostgresAdministration(PostgresConnection):
             if user is None:
                 rights += self._catalogue.settings(username)
                 return [*rights, *self._catalogue.memberships(username)]
-            link = Right(("setting", "", "role"), user)
-            rights += [each for each in self._catalogue.settings(username) if each != link]
+            rights += [
+                each
+                for each in self._catalogue.settings(username)
+                if (each.subject, each.value) != (("setting", "", "role"), user)
+            ]
             return rights if user == username else [*rights, *self._of_its_own(username, user)]
+
+    def is_made_for(self, follower: str, model: str) -> bool:
+        """Return whether the two act as one, or the clone is the user's member.
+
+        An administrator alone could have made that so; AWS's function makes it a member, too.
+        """
+        user = self._user(follower)
+        clone = user + self._suffix
+        with self._refusals(), self._transaction():
+            owner = self._acts_as(user)
+            if owner is None or owner == user:
+                return self._is_member(clone, user)
+            both = {follower, model}
+            return all(
+                self._acts_as(role) == owner and self._is_member(role, owner) for role in both
+            )
 
     def grant(self, username: str, right: Right) -> None:
         """Give a role a right; see ``target.CloningAdministration``."""
@@ -101,6 +121,7 @@ class PostgresAdministration(PostgresConnection):
                     self._privilege("GRANT", what, "TO", username, right.value)
                     self._take_from_clone(username, right)
                 case _:
+                    assert right == _OWNS
                     self._reassign_to_user(username + self._suffix)
 
     def revoke(self, username: str, right: Right) -> None:
@@ -112,12 +133,13 @@ class PostgresAdministration(PostgresConnection):
                 case ("setting", dbname, name):
                     self._alter(username, sql.SQL("RESET {}").format(_setting(name)), dbname)
                 case ("member", role):
-                    self._leave(username, role)
+                    self._leave_whoever_granted(username, role)
                 case ("privilege", *what):
                     self._privilege("REVOKE", what, "FROM", username)
                 case ("acts as itself",):
                     self._let_act_as_user(username)
                 case _:
+                    assert right == _OWNS
                     self._reassign_to_user(username)
 
     def _user(self, username: str) -> str:
@@ -129,6 +151,11 @@ class PostgresAdministration(PostgresConnection):
         if not self._catalogue.has_role(user):
             return None
         return user if self._acts_as(user) in {None, user} else None
+
+    def _is_member(self, role: str, group: str) -> bool:
+        return any(
+            right.subject == ("member", group) for right in self._catalogue.memberships(role)
+        )
 
     def _acts_as(self, role: str) -> str | None:
         for setting in self._catalogue.settings(role):
@@ -142,9 +169,12 @@ class PostgresAdministration(PostgresConnection):
         As from a time when it acted as itself, or from somebody who didn't know that it doesn't.
         """
         memberships = {right.subject[1]: right for right in self._catalogue.memberships(clone)}
-        acts_as_user = memberships.pop(user, None) is not None and self._acts_as(clone) == user
+        link = memberships.pop(user, None)
+        acts_as_user = _is_whole(link) and self._acts_as(clone) == user
         if not acts_as_user:
             yield _ACTS_AS_ITSELF
+        if link is not None and not acts_as_user:
+            self._require_movable(clone, user)
         if self._catalogue.owns_any(clone):
             yield _OWNS
         has = {*self._catalogue.memberships(user), *self._catalogue.privileges(user)}
@@ -158,9 +188,28 @@ class PostgresAdministration(PostgresConnection):
                 *(clone, "; ".join(map(str, privileges)), user),
             )
 
+    def _require_movable(self, clone: str, user: str) -> None:
+        """Refuse before anything is moved from a clone that acted as itself, if that would hurt.
+
+        Raises:
+            RightsDifferError: the clone would lose something that its user can't be given, or
+                would be without it until it acts as the user.
+        """
+        if others := self._catalogue.others_of(clone):
+            advice = f'Grant it to "{user}", and take it from "{clone}".'
+            raise RightsDifferError(clone, user, "; ".join(others), advice)
+        if not self._catalogue.inherits(clone, user):
+            advice = f'GRANT "{user}" TO "{clone}", with ALTER ROLE "{clone}" INHERIT.'
+            raise RightsDifferError(user, clone, f"+ what {user} has", advice)
+
     def _create(self, username: str) -> None:
         from psycopg import sql
 
+        clone = username + self._suffix
+        if self._catalogue.has_role(clone):
+            # To act as it, and to own what the clone does, would change the one that is in use.
+            reason = f"there is no {username}, after whom {clone} would be called"
+            raise NotPairedError(clone, username, reason)
         # Without a password, and without the right to log in before it has one.
         self._run(sql.SQL("CREATE ROLE"), _name(username), sql.SQL("NOLOGIN"))
         if self._user_acted_as(username) not in {None, username}:
@@ -184,10 +233,21 @@ class PostgresAdministration(PostgresConnection):
         ending = sql.SQL("WITH ") + _trusted(options) if options else sql.SQL("")
         self._run(sql.SQL("GRANT"), _name(role), sql.SQL("TO"), _name(username), ending)
 
-    def _leave(self, username: str, role: str) -> None:
+    def _leave(self, username: str, role: str, grantor: str | None = None) -> None:
         from psycopg import sql
 
-        self._run(sql.SQL("REVOKE"), _name(role), sql.SQL("FROM"), _name(username))
+        parts = [sql.SQL("REVOKE"), _name(role), sql.SQL("FROM"), _name(username)]
+        if grantor is not None:
+            parts += [sql.SQL("GRANTED BY"), _name(grantor)]
+        self._run(*parts)
+
+    def _leave_whoever_granted(self, username: str, role: str) -> None:
+        if self._connection.info.server_version < WITH_OPTIONS:
+            self._leave(username, role)
+            return
+        # Each grantor's membership is one of its own.
+        for grantor in self._catalogue.grantors(username, role):
+            self._leave(username, role, grantor)
 
     def _privilege(
         self, act: LiteralString, what: Sequence[str], way: LiteralString, role: str, end: str = ""
@@ -225,13 +285,13 @@ class PostgresAdministration(PostgresConnection):
             self._alter(username, _set(name, value), dbname)
 
     @contextmanager
-    def _change(self, username: str, *values: str) -> Iterator[None]:
+    def _change(self, username: str, *passwords: str) -> Iterator[None]:
         user, admin = self._user(username), self._credential.username
         advice = (
             "The administrator must be a superuser; or it has CREATEROLE and was given the user: "
             f'GRANT "{user}" TO "{admin}" WITH ADMIN OPTION.'
         )
-        with self._refusals(*values, advice=advice), self._connection.transaction():
+        with self._refusals(*passwords, advice=advice), self._transaction():
             self._prepare_change()
             yield
 
@@ -245,6 +305,13 @@ class PostgresAdministration(PostgresConnection):
         from psycopg import sql
 
         self._connection.execute(sql.SQL(" ").join(parts))
+
+
+def _is_whole(membership: Right | None) -> bool:
+    """Return whether a membership lets the role act as the other one, and have what that has."""
+    if membership is None:
+        return False
+    return "INHERIT FALSE" not in membership.value and "SET FALSE" not in membership.value
 
 
 def _attribute(name: str, value: str) -> "sql.Composable":

@@ -30,6 +30,9 @@ _SALT_BYTES: Final = 4
 _ALGORITHM: Final = "rabbit_password_hashing_sha256"
 # No password matches it.
 _NO_HASH: Final = {"password_hash": "", "hashing_algorithm": _ALGORITHM}
+# The tag of users that ``grant`` made. To have no password shows nothing: users that log in by a
+# certificate have none (rabbitmq_auth_mechanism_ssl).
+_MARK: Final = "keyturn-alternating-user"
 _LIMITS: Final = ("max-connections", "max-channels")
 _UNLIMITED: Final = "unlimited"
 _EXISTS: Final = Right(("user",))
@@ -124,18 +127,22 @@ class RabbitmqAdministration:
                 Right(("topic permission", each["vhost"], each["exchange"]), _value(each))
                 for each in self._api.get("users", username, "topic-permissions") or ()
             ),
-            *(Right(("tag", tag)) for tag in _tags(user)),
+            *(Right(("tag", tag)) for tag in _tags(user) if tag != _MARK),
             *(
                 Right(("permission", each["vhost"]), _value(each))
                 for each in self._api.get("users", username, "permissions") or ()
             ),
         ]
 
+    def is_made_for(self, follower: str, _model: str) -> bool:
+        """Return whether it has the tag of those that ``grant`` made."""
+        return _MARK in _tags(self._api.get("users", follower) or {})
+
     def grant(self, username: str, right: Right) -> None:
         """Give a user a right; see ``target.CloningAdministration``."""
         match right.subject:
             case ("user",):
-                self._put(username, _NO_HASH, [])
+                self._put(username, _NO_HASH, [_MARK])
             case ("limit", name) if right.value == _UNLIMITED:
                 self._api.delete("user-limits", username, name)
             case ("limit", name):
@@ -147,9 +154,11 @@ class RabbitmqAdministration:
             case ("topic permission", vhost, exchange):
                 body = {"exchange": exchange, **json.loads(right.value)}
                 self._api.put("topic-permissions", vhost, username, body=body)
-            case _:
+            case ("permission", vhost):
                 body = json.loads(right.value)
-                self._api.put("permissions", right.subject[-1], username, body=body)
+                self._api.put("permissions", vhost, username, body=body)
+            case _:
+                raise RuntimeError(f"no right of a user's: {right.subject}")
 
     def revoke(self, username: str, right: Right) -> None:
         """Take a right from a user; see ``target.CloningAdministration``."""
@@ -159,8 +168,10 @@ class RabbitmqAdministration:
                 self._put(username, user, [each for each in _tags(user) if each != tag])
             case ("topic permission", vhost, exchange):
                 self._api.delete("topic-permissions", vhost, username, exchange)
+            case ("permission", vhost):
+                self._api.delete("permissions", vhost, username)
             case _:
-                self._api.delete("permissions", right.subject[-1], username)
+                raise RuntimeError(f"no right that can be taken: {right.subject}")
 
     def _put(self, username: str, user: dict[str, Any], tags: Sequence[str]) -> None:
         hashed = {name: user.get(name, value) for name, value in _NO_HASH.items()}

@@ -28,8 +28,8 @@ from keyturn_rotators.engines.redis_connection import (
     hash_of,
     log_in,
 )
-from keyturn_rotators.engines.redis_rules import NOBODY, Rules
-from keyturn_rotators.errors import SecretValueError
+from keyturn_rotators.engines.redis_rules import MARK, NOBODY, Rules
+from keyturn_rotators.errors import NotPairedError, SecretValueError
 from keyturn_rotators.logs import LOGGER_NAME
 from keyturn_rotators.rights import Right
 from keyturn_rotators.target import CloneNames
@@ -113,9 +113,20 @@ class RedisSession(RedisConnection):
 class RedisAdministration(RedisConnection):
     """An administrator's login; see ``target.CloningAdministration``."""
 
+    def __init__(
+        self, connection: "Connection", credential: Credential, *, persists: bool
+    ) -> None:
+        super().__init__(connection, credential, persists=persists)
+        self._marked: set[str] = set()
+
     def set_password(self, username: str, password: str) -> None:
-        """Replace every password of a user, and let it log in."""
-        self._change(username, "on", "resetpass", hash_of(password))
+        """Replace every password of a user, and let it log in.
+
+        A mark stays that was there when its rights were asked for: a single user's administrator
+        needn't be allowed to look.
+        """
+        mark = (MARK,) if username in self._marked else ()
+        self._change(username, "on", "resetpass", hash_of(password), *mark)
 
     def keep_two_passwords(self, username: str, kept: str, fresh: str) -> None:
         """Replace every password by two; see ``target.DualAdministration``."""
@@ -126,18 +137,32 @@ class RedisAdministration(RedisConnection):
         rules = self._rules(username)
         return [] if rules is None else rules.rights()
 
+    def is_made_for(self, follower: str, model: str) -> bool:
+        """Return whether it is marked as one that ``grant`` made.
+
+        Raises:
+            NotPairedError: it takes every password, so that none shows whose it is.
+        """
+        rules = self._rules(follower) or Rules()
+        if rules.needs_no_password:
+            raise NotPairedError(model, follower, "it logs in with any password (nopass)")
+        return rules.is_marked
+
     def grant(self, username: str, right: Right) -> None:
         """Give a user a right, which is saved with its password."""
-        rules = self._rules(username) or Rules()
+        rules = self._rules(username) or Rules((MARK,))
         self._remake(username, rules.having(right))
 
     def revoke(self, username: str, right: Right) -> None:
         """Take a right from a user, which is saved with its password."""
-        rules = self._rules(username) or Rules()
+        rules = self._rules(username) or Rules((MARK,))
         self._remake(username, rules.without(right))
 
     def _rules(self, username: str) -> Rules | None:
-        return Rules.of(username, self._run("ACL", "LIST"))
+        rules = Rules.of(username, self._run("ACL", "LIST"))
+        if rules and rules.is_marked:
+            self._marked.add(username)
+        return rules
 
     def _remake(self, username: str, rules: Rules) -> None:
         self._run("ACL", "SETUSER", username, *NOBODY, *rules.rules)

@@ -15,6 +15,9 @@ from keyturn_rotators.rights import Right
 
 #: A user that is there, and can't log in nor do anything.
 NOBODY: Final = ("reset", "resetchannels")
+#: Among a user's passwords, that it was made here. Nobody could find a password with this hash: it
+#: is 32 bytes of text, as SHA-256 has.
+MARK: Final = "#" + b"keyturn: made for another user's".hex()
 EXISTS: Final = Right(("user",))
 _COMMANDS: Final = ("commands",)
 _DATABASES: Final = ("databases",)
@@ -39,6 +42,16 @@ class Rules:
             if line.startswith(beginning):
                 return cls(tuple(_split(line.removeprefix(beginning))))
         return None
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the user was made here."""
+        return MARK in self.rules
+
+    @property
+    def needs_no_password(self) -> bool:
+        """Whether the user logs in with any password."""
+        return "nopass" in self.rules
 
     def rights(self) -> Sequence[Right]:
         """Return what the user may do; its passwords, and whether it is on, are no rights.

@@ -6,15 +6,25 @@ password it gets the rights of the one in use, and loses what that hasn't: AWSCU
 model, whichever of the two it is. So it never has more than its model, nor less once it is in use.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 import logging
 
 from keyturn_rotators.credential import Credential, differing_keys
-from keyturn_rotators.errors import DifferentTargetError, MissingKeyError, RightsDifferError
+from keyturn_rotators.errors import (
+    DifferentTargetError,
+    MissingKeyError,
+    NotPairedError,
+    RightsDifferError,
+)
 from keyturn_rotators.logs import LOGGER_NAME
-from keyturn_rotators.rights import Drift, compare
-from keyturn_rotators.strategies.strategy import Versions, as_administrator, unless_accepted
+from keyturn_rotators.rights import Drift, Right, compare
+from keyturn_rotators.strategies.strategy import (
+    Versions,
+    as_administrator,
+    is_accepted,
+    unless_accepted,
+)
 from keyturn_rotators.target import CloningAdministration, CloningEngine
 
 _log = logging.getLogger(LOGGER_NAME)
@@ -44,6 +54,7 @@ class AlternatingUsers:
             DifferentTargetError: AWSPENDING isn't for the other user at the same place.
             LoginRefusedError: AWSCURRENT's login doesn't work, so nothing was done for it.
             AdminLoginRefusedError: the admin secret's login doesn't work.
+            NotPairedError: the other user's name may be somebody else's.
             RightsDifferError: the other user couldn't be made like the one in use.
         """
         current = versions.current()
@@ -53,9 +64,35 @@ class AlternatingUsers:
             session.probe()
         admin = _administrator(versions, current)
         with as_administrator(), self.engine.administer(admin, current) as administration:
+            self._require_pair(administration, pending, versions)
             _follow(administration, current.username, pending.username)
             with unless_accepted(self.engine, pending):
                 administration.set_password(pending.username, pending.password)
+
+    def _require_pair(
+        self, administration: CloningAdministration, pending: Credential, versions: Versions
+    ) -> None:
+        """Refuse to touch a user that merely has the other one's name.
+
+        It is this secret's if the database shows so; or if the secret has a password that it
+        takes, which somebody else's secret wouldn't.
+        """
+        follower, current = pending.username, versions.current()
+        if not administration.rights_of(follower):
+            return
+        model = current.username
+        if administration.is_made_for(follower, model) or administration.is_made_for(
+            model, follower
+        ):
+            return
+        previous = versions.previous()
+        known = [pending] if previous is None else [pending, previous]
+        if not any(each.username == follower and is_accepted(self.engine, each) for each in known):
+            raise NotPairedError(
+                current.username,
+                follower,
+                "a user of that name is there, and nothing links the two",
+            )
 
     def drift(self, versions: Versions) -> Drift:
         """Return how the other user's rights differ from those of the one in use, now.
@@ -81,12 +118,10 @@ def _administrator(versions: Versions, current: Credential) -> Credential:
 def _follow(administration: CloningAdministration, model: str, follower: str) -> None:
     if not administration.rights_of(follower):
         # It then has what every user has, which needn't be given to it.
-        is_there, *_ = administration.rights_of(model)
+        is_there, *_ = _rights_of_model(administration, model)
         _log.info("setSecret: %s is made, after %s", follower, model)
         administration.grant(follower, is_there)
     drift = _drift(administration, model, follower)
-    if not drift:
-        return
     # First less, then more: a failure on the way leaves no user that may do more than its model.
     for right in drift.surplus:
         _log.info("setSecret: %s loses what %s hasn't: %s", follower, model, right)
@@ -99,4 +134,13 @@ def _follow(administration: CloningAdministration, model: str, follower: str) ->
 
 
 def _drift(administration: CloningAdministration, model: str, follower: str) -> Drift:
-    return compare(administration.rights_of(model), administration.rights_of(follower))
+    return compare(_rights_of_model(administration, model), administration.rights_of(follower))
+
+
+def _rights_of_model(administration: CloningAdministration, model: str) -> Sequence[Right]:
+    rights = administration.rights_of(model)
+    if not rights:
+        raise NotPairedError(
+            model, "the second user", f"{model} logs in, and isn't among the users that there are"
+        )
+    return rights

@@ -53,6 +53,16 @@ def test_every_step_may_be_done_twice(bench: ConformanceBench) -> None:
     assert bench.secrets_manager.secrets[arn].stages["AWSCURRENT"] == token
 
 
+def test_login_that_works_passes_the_test_of_a_configuration(bench: ConformanceBench) -> None:
+    arn = bench.secret()
+    # AWS: RotateSecret with RotateImmediately false has a copy of AWSCURRENT tested.
+    token = bench.secrets_manager.begin_rotation(arn, bench.secrets_manager.document(arn))
+
+    bench.run(arn, token, Step.TEST)
+
+    assert bench.is_live(arn)
+
+
 def test_current_works_at_every_step_unless_its_only_password_is_replaced(
     bench: ConformanceBench,
 ) -> None:
@@ -84,6 +94,22 @@ def test_abandoned_rotation_takes_nothing_from_the_next(bench: ConformanceBench)
     assert bench.is_live(arn) is not has_gap
     assert bench.is_live(arn, "AWSPENDING")
     assert not bench.kit.accepts(*left_over)
+
+
+def test_second_rotation_that_is_abandoned_takes_nothing_from_the_next(
+    bench: ConformanceBench,
+) -> None:
+    arn = bench.secret()
+    bench.rotate(arn)
+    abandoned = bench.secrets_manager.begin_rotation(arn)
+    bench.run(arn, abandoned, Step.CREATE)
+    if bench.name is not StrategyName.SINGLE_USER:
+        bench.run(arn, abandoned, Step.SET)
+
+    bench.rotate(arn)
+    bench.rotate(arn)
+
+    assert bench.is_live(arn)
 
 
 def test_odd_user_name_is_rotated(bench: ConformanceBench, subtests: pytest.Subtests) -> None:

@@ -1,0 +1,35 @@
+"""The logins of a secret, given by a test: what a strategy asks for, without a Secrets Manager."""
+
+from dataclasses import dataclass
+
+from keyturn_rotators.credential import Credential
+from keyturn_rotators.strategies import AlternatingUsers
+from keyturn_rotators.target import CloningEngine
+
+NEXT_PASSWORD = "canary-next-password"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenVersions:
+    """A secret's logins; see ``strategies.strategy.Versions``."""
+
+    now: Credential
+    admin: Credential
+    before: Credential | None = None
+
+    def current(self) -> Credential:
+        return self.now
+
+    def previous(self) -> Credential | None:
+        return self.before
+
+    def administrator(self, _current: Credential) -> Credential:
+        return self.admin
+
+
+def set_other(engine: CloningEngine, versions: GivenVersions) -> Credential:
+    """Do setSecret's work for the other one of two alternating users; return its login."""
+    strategy = AlternatingUsers(engine)
+    pending = strategy.propose(versions.now, lambda: NEXT_PASSWORD)
+    strategy.apply(pending, versions)
+    return pending
