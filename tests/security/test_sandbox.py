@@ -119,6 +119,8 @@ def test_the_store_and_the_code_of_other_functions_are_not_there(
     sandboxed: Attacker, bare: Attacker
 ) -> None:
     def attacked(attacker: Attacker) -> set[str]:
+        # Its code is unpacked when it first runs.
+        assert attacker.finds("found = 1") == 1
         code = list(attacker.bench.code.rglob("*.py"))
         store = list(attacker.bench.folder.glob("*.db"))
         assert code
