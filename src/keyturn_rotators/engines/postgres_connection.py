@@ -54,8 +54,10 @@ class PostgresConnection:
         SET LOCAL, for behind a pooler the next transaction may be another connection's.
         """
         with self._connection.transaction():
-            self._connection.execute("SET LOCAL search_path = pg_catalog, pg_temp")
-            self._connection.execute(f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'")
+            self._connection.execute(
+                "SET LOCAL search_path = pg_catalog, pg_temp;"
+                f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'"
+            )
             yield
 
     def _prepare_change(self) -> None:
@@ -66,9 +68,10 @@ class PostgresConnection:
             self._connection.execute("SET LOCAL transaction_read_only = off")
         except FeatureNotSupported:
             raise ReadOnlyTargetError(self._credential.where) from None
-        self._connection.execute("SET LOCAL ROLE NONE")
-        self._connection.execute("SET LOCAL synchronous_commit = on")
-        self._connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        self._connection.execute(
+            "SET LOCAL ROLE NONE; SET LOCAL synchronous_commit = on;"
+            f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"
+        )
 
     def _verifier(self, role: str, password: str) -> str:
         """Return what the server stores for a password: it never sees the password itself."""
