@@ -68,14 +68,15 @@ def main(wanted: Wanted) -> None:
     print(f"{'':24}{'p50 ms':>10}{'p99 ms':>10}{'ratio':>8}")
     bare = report("python -S", started("pass"), None)
     report("boto3", started(BOTO3), bare)
+    # Before this process has an engine's threads in it, which would compete with the client.
+    with tempfile.TemporaryDirectory() as folder:
+        report("warm, over HTTP", over_http(Path(folder), wanted), bare)
     with tempfile.TemporaryDirectory() as folder, FunctionBench.open(Path(folder), wanted) as own:
         report("warm, in the engine", warm(own), bare)
         report("cold", cold(own), bare)
         # No sandbox is kept ready with other storage than the default.
         unready = {"EphemeralStorage": {"Size": STORAGE_MB_DEFAULT + 1}}
         report("cold, none ready", cold(own, **unready), bare)
-    with tempfile.TemporaryDirectory() as folder:
-        report("warm, over HTTP", over_http(Path(folder), wanted), bare)
 
 
 def report(what: str, taken: list[float], bare: float | None) -> float:
