@@ -43,6 +43,7 @@ from keyturn_rotators.engines.mysql_hashes import (
     native,
 )
 from keyturn_rotators.errors import PasswordRefusedError
+from keyturn_rotators.rights import Right
 from keyturn_rotators.target import CloneNames
 
 USERNAME_LETTERS_MAX: Final = 32
@@ -219,6 +220,27 @@ class MysqlAdministration(AccountAdministration):
             ],
             default_role=", ".join("@".join(map(quoted, each)) for each in roles) or "NONE",
         )
+
+    def grant(self, username: str, right: Right) -> None:
+        """Give a user a right; see ``target.CloningAdministration``."""
+        match right.subject:
+            case ("attribute", host, name):
+                self._require_writable()
+                account = f"{quoted(username)}@{quoted(host)}"
+                # A value that is an object would be merged with the one that is there.
+                self._set_attribute(account, name, "null")
+                self._set_attribute(account, name, right.value)
+            case _:
+                super().grant(username, right)
+
+    def revoke(self, username: str, right: Right) -> None:
+        """Take a right from a user; see ``target.CloningAdministration``."""
+        match right.subject:
+            case ("attribute", host, name):
+                self._require_writable()
+                self._set_attribute(f"{quoted(username)}@{quoted(host)}", name, "null")
+            case _:
+                super().revoke(username, right)
 
     def _set_attribute(self, account: str, name: str, value: str) -> None:
         text = f"{{{json.dumps(name)}: {value}}}"

@@ -98,9 +98,6 @@ class AccountAdministration(MysqlConnection, ABC):
                 self._admit(username, host, right.value)
             case "option":
                 self._change(f"ALTER USER {account} {right.value}")
-            case "attribute":
-                self._set_attribute(account, what[0], "null")
-                self._set_attribute(account, what[0], right.value)
             case "default role":
                 self._set_default_role(account, right.value)
             case "privilege":
@@ -120,8 +117,6 @@ class AccountAdministration(MysqlConnection, ABC):
         match kind:
             case "account":
                 self._change(f"ALTER USER {account} ACCOUNT LOCK")
-            case "attribute":
-                self._set_attribute(account, what[0], "null")
             case "privilege" | "role":
                 self._change(f"REVOKE {' ON '.join(what)} FROM {account}")
             case "right to grant":
@@ -187,9 +182,6 @@ class AccountAdministration(MysqlConnection, ABC):
         for where in exceptions.removeprefix(_EXCEPT).split(" and "):
             self._change(f"REVOKE {privilege} ON {where} FROM {account}")
         self._change(f"ALTER USER {account} ACCOUNT UNLOCK")
-
-    def _set_attribute(self, account: str, name: str, value: str) -> None:
-        raise NotImplementedError
 
     def _to_be_changed(self, username: str) -> Sequence[Account]:
         """Return the accounts of a user that a password of it is for."""
