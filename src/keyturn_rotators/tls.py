@@ -4,7 +4,7 @@ The secret's own ``caCertificate`` comes first, then the function's TLS_CA_FILE,
 There is no connection without one that was asked for: what is missing is an error.
 """
 
-import hashlib
+from functools import cache
 import os
 from pathlib import Path
 import ssl
@@ -50,13 +50,10 @@ def ca_file(credential: Credential, configured: str | None) -> str:
     raise EncryptionError(credential.where, f"no CA file at {' or '.join(candidates)}")
 
 
+@cache
 def _written(pem: str) -> str:
-    """Return a file with this text. It is named after it: a warm function writes it once."""
-    digest = hashlib.sha256(pem.encode()).hexdigest()
-    file = Path(tempfile.gettempdir(), f"keyturn-ca-{os.getuid()}-{digest}.pem")
-    if not file.is_file() or file.read_text() != pem:
-        descriptor, draft = tempfile.mkstemp(dir=file.parent)
-        with os.fdopen(descriptor, "w") as writing:
-            writing.write(pem)
-        Path(draft).replace(file)
-    return str(file)
+    """Return a file with this text, of this process alone: nobody else could have made it."""
+    descriptor, path = tempfile.mkstemp(prefix="keyturn-ca-", suffix=".pem")
+    with os.fdopen(descriptor, "w") as file:
+        file.write(pem)
+    return path

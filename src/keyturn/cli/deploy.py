@@ -38,7 +38,9 @@ MemoryOption = Annotated[int | None, typer.Option(help="MiB of memory; 256 for a
 VariablesOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--variable", help="NAME=VALUE of its environment; may be repeated. Others stay."
+        "--variable",
+        help="NAME=VALUE of its environment; may be repeated. Others stay. Not for secrets: other "
+        "users of this machine can read a command's words.",
     ),
 ]
 SubnetsOption = Annotated[
