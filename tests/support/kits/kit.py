@@ -65,9 +65,16 @@ class Kit(ABC):
         """Let a server that has TLS do without, until the end of the block."""
         return nullcontext()
 
-    @abstractmethod
     def document(self, username: str, password: str) -> Document:
         """Return the value of a user's secret, with ``host`` and ``port`` among its keys."""
+        host, port = self.address
+        return {
+            "engine": self.template,
+            "host": host,
+            "port": port,
+            "username": username,
+            "password": password,
+        }
 
     @abstractmethod
     def admin_document(self) -> Document:

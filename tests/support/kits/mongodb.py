@@ -99,15 +99,8 @@ class MongodbKit(Kit):
 
     @override
     def document(self, username: str, password: str) -> Document:
-        return {
-            "engine": "mongo",
-            "host": self.server.host,
-            "port": self.server.port,
-            "dbname": DATABASE,
-            "username": username,
-            "password": password,
-            "ssl": False,
-        }
+        login = super().document(username, password)
+        return {**login, "engine": "mongo", "dbname": DATABASE, "ssl": False}
 
     @override
     def admin_document(self) -> Document:

@@ -76,16 +76,6 @@ class MysqlKit(Kit):
         return self.server.without_tls()
 
     @override
-    def document(self, username: str, password: str) -> Document:
-        return {
-            "engine": self.template,
-            "host": self.server.host,
-            "port": self.server.port,
-            "username": username,
-            "password": password,
-        }
-
-    @override
     def admin_document(self) -> Document:
         return self.document(_ADMIN, _PASSWORD)
 

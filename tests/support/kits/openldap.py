@@ -79,14 +79,7 @@ class OpenldapKit(Kit):
 
     @override
     def document(self, username: str, password: str) -> Document:
-        return {
-            "engine": "openldap",
-            "host": self.server.host,
-            "port": self.server.port,
-            "username": _dn(username),
-            "password": password,
-            "ssl": False,
-        }
+        return {**super().document(_dn(username), password), "ssl": False}
 
     @override
     def admin_document(self) -> Document:

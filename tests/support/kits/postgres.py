@@ -59,16 +59,6 @@ class PostgresKit(Kit):
         return self.server.host, self.server.port
 
     @override
-    def document(self, username: str, password: str) -> Document:
-        return {
-            "engine": "postgres",
-            "host": self.server.host,
-            "port": self.server.port,
-            "username": username,
-            "password": password,
-        }
-
-    @override
     def admin_document(self) -> Document:
         return self.document(_ADMIN, _PASSWORD)
 

@@ -52,14 +52,7 @@ class RabbitmqKit(Kit):
 
     @override
     def document(self, username: str, password: str) -> Document:
-        return {
-            "engine": "rabbitmq",
-            "host": self.server.host,
-            "port": self.server.port,
-            "username": username,
-            "password": password,
-            "ssl": False,
-        }
+        return {**super().document(username, password), "ssl": False}
 
     @override
     def admin_document(self) -> Document:

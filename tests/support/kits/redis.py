@@ -57,14 +57,7 @@ class RedisKit(Kit):
 
     @override
     def document(self, username: str, password: str) -> Document:
-        return {
-            "engine": "redis",
-            "host": self.server.host,
-            "port": self.server.port,
-            "username": username,
-            "password": password,
-            "ssl": False,
-        }
+        return {**super().document(username, password), "ssl": False}
 
     @override
     def admin_document(self) -> Document:
