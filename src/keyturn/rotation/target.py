@@ -16,13 +16,13 @@ from keyturn.keys.keyring import Keyring
 from keyturn.model.errors import ServiceError
 from keyturn.model.rotation import Target
 from keyturn.model.secret import AWSCURRENT, Secret
-from keyturn.secrets import lookup, versions
+from keyturn.secrets import lookup, targets, versions
 from keyturn.store import secret_versions as version_rows
 from keyturn.store.database import Connection
 
-#: AWS's functions for alternating users call the second user so.
-_CLONE: Final = "_clone"
-# What AWS's functions take where the secret names no port.
+#: AWS's functions for alternating users call the second user so, Oracle's in capitals.
+_CLONES: Final = ("_clone", "_CLONE")
+# What AWS's functions take where the secret names no port, and Keyturn's for other engines.
 _DEFAULT_PORTS: Final = {
     "postgres": "5432",
     "aurora-postgresql": "5432",
@@ -32,6 +32,13 @@ _DEFAULT_PORTS: Final = {
     "oracle": "1521",
     "sqlserver": "1433",
     "mongo": "27017",
+    "mongodb": "27017",
+    "documentdb": "27017",
+    "redis": "6379",
+    "valkey": "6379",
+    "rabbitmq": "15671",
+    "openldap": "636",
+    "ldap": "636",
     "redshift": "5439",
     "db2": "50000",
 }
@@ -39,7 +46,7 @@ _DEFAULT_PORTS: Final = {
 
 def target_of(connection: Connection, keyring: Keyring, secret: Secret) -> Target:
     """Return what a rotation of ``secret`` touches, as far as its current value says."""
-    value = _current_value(connection, keyring, secret)
+    value = _placed(connection, secret, _current_value(connection, keyring, secret))
     host = _text(value, "host")
     if host is None:
         return Target(admin_id=_admin_id(connection, secret, value))
@@ -64,6 +71,14 @@ def _current_value(connection: Connection, keyring: Keyring, secret: Secret) -> 
     return value if isinstance(value, dict) else {}
 
 
+def _placed(connection: Connection, secret: Secret, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a value that names no place with that of the target that the secret is linked to."""
+    if value.keys() & {"engine", "host", "port"}:
+        return value
+    linked = targets.of_secret(connection, secret)
+    return value if linked is None else {**value, "host": linked.host, "port": linked.port}
+
+
 def _text(value: Mapping[str, Any], member: str) -> str | None:
     found = value.get(member)
     return str(found) if isinstance(found, str | int) and str(found) else None
@@ -75,7 +90,7 @@ def _port(value: Mapping[str, Any]) -> str:
 
 
 def _family(user: str) -> str:
-    return user.removesuffix(_CLONE)
+    return next((user.removesuffix(each) for each in _CLONES if user.endswith(each)), user)
 
 
 def _admin_id(connection: Connection, secret: Secret, value: Mapping[str, Any]) -> int | None:

@@ -20,8 +20,8 @@ import re
 from typing import Final
 
 from keyturn.model.errors import ConflictError, InvalidInputError, LimitError, NotFoundError
-from keyturn.model.secret import Tags
-from keyturn.model.target import Target, TargetKind
+from keyturn.model.secret import Secret, Tags
+from keyturn.model.target import Target, TargetKind, target_arn
 from keyturn.store import targets as rows
 from keyturn.store.database import Connection
 
@@ -163,6 +163,17 @@ def linked(tags: Tags | None, target: Target | None) -> Tags | None:
     if target is None:
         return None if tags is None else others
     return {**others, _TAG_KEYS[target.kind]: target.arn}
+
+
+def of_secret(connection: Connection, secret: Secret) -> Target | None:
+    """Return the target that a secret's system tag says it is for; None if there is none."""
+    for kind, key in _TAG_KEYS.items():
+        prefix = target_arn(secret.account, secret.region, kind, "")
+        arn = (secret.tags or {}).get(key, "")
+        if arn.startswith(prefix):
+            name = arn.removeprefix(prefix)
+            return rows.find(connection, secret.account, secret.region, kind, name)
+    return None
 
 
 def _check_endpoint(target: Target) -> None:

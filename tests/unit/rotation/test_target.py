@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 import json
 from pathlib import Path
@@ -10,8 +11,9 @@ from keyturn.model.plaintext import Plaintext
 from keyturn.model.rotation import Target
 from keyturn.model.secret import Secret, SecretValue
 from keyturn.rotation.target import target_of
-from keyturn.secrets import lifecycle, versions
+from keyturn.secrets import lifecycle, targets, versions
 from keyturn.store.database import Database
+from support import target_words
 from support.store import make_database
 
 NOW = datetime(2026, 1, 14, 10, 30, tzinfo=UTC)
@@ -83,10 +85,28 @@ def test_two_users_of_a_server_share_the_host_alone(database: Database) -> None:
     assert one.user != other.user
 
 
-def test_a_user_and_its_clone_are_a_pair(database: Database) -> None:
-    clone = {**APP, "username": "app_clone"}
+@pytest.mark.parametrize("suffix", ["_clone", "_CLONE"])
+def test_a_user_and_its_clone_are_a_pair(database: Database, suffix: str) -> None:
+    clone = {**APP, "username": f"app{suffix}"}
 
     assert target(database, "a", APP) == target(database, "b", clone)
+
+
+@pytest.mark.parametrize("place", [{}, {"host": "elsewhere.example.com", "port": 5432}])
+def test_a_value_without_a_place_is_at_the_target_that_the_secret_is_linked_to(
+    database: Database, place: dict[str, object]
+) -> None:
+    named = target_words.target()
+    secret = make(database, "a", json.dumps({"username": "app", **place}).encode())
+    with database.write() as connection:
+        targets.add(connection, named)
+        linked = replace(secret, tags=targets.linked(secret.tags, named))
+
+    with database.read() as connection:
+        found = target_of(connection, KEYRING, linked)
+
+    written = {"username": "app", "host": named.host, "port": named.port, **place}
+    assert found == target(database, "b", written)
 
 
 def test_the_admin_secret_is_known_by_whatever_names_it(database: Database) -> None:
