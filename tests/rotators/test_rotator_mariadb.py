@@ -420,6 +420,31 @@ def test_names_of_clones_are_no_longer_than_the_server_takes() -> None:
         names.other("a" * 75)
 
 
+def test_a_strangers_user_that_is_locked_stays_so(mariadb: MariadbServer, user: str) -> None:
+    stranger = f"{user}_clone"
+    mariadb.execute("CREATE USER %s@'%%' IDENTIFIED BY 'a stranger' ACCOUNT LOCK", stranger)
+    before = mariadb.execute(f"SHOW CREATE USER `{stranger}`")
+    now, admin = credential(mariadb.port, user), administrator(mariadb)
+
+    with pytest.raises(NotPairedError, match="nothing links the two"):
+        set_other(Mariadb(), GivenVersions(now=now, admin=admin))
+
+    assert mariadb.execute(f"SHOW CREATE USER `{stranger}`") == before
+
+
+def test_second_user_that_somebody_locked_takes_its_turn(
+    mariadb: MariadbServer, user: str
+) -> None:
+    admin = administrator(mariadb)
+    now = credential(mariadb.port, user)
+    clone = set_other(Mariadb(), GivenVersions(now=now, admin=admin))
+    mariadb.execute("ALTER USER %s@'%%' ACCOUNT LOCK", user)
+
+    first = set_other(Mariadb(), GivenVersions(now=clone, admin=admin))
+
+    assert accepts(mariadb, first.username, first.password)
+
+
 @pytest.mark.parametrize(("current", "stranger"), [("{}", "{}_clone"), ("{}_clone", "{}")])
 def test_a_strangers_user_of_the_other_name_is_left_alone(
     mariadb: MariadbServer, user: str, current: str, stranger: str

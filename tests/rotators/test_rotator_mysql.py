@@ -595,6 +595,29 @@ def test_words_within_names_are_no_words_of_a_grant() -> None:
     assert parse_grant("SET DEFAULT ROLE `r` FOR `u`@`%`") is None
 
 
+def test_a_strangers_user_that_is_locked_stays_so(mysql: MysqlServer, user: str) -> None:
+    stranger = f"{user}_clone"
+    mysql.execute("CREATE USER %s@'%%' IDENTIFIED BY 'a stranger' ACCOUNT LOCK", stranger)
+    before = mysql.execute(f"SHOW CREATE USER `{stranger}`")
+    now, admin = credential(mysql.port, user), administrator(mysql)
+
+    with pytest.raises(NotPairedError, match="nothing links the two"):
+        set_other(Mysql(), GivenVersions(now=now, admin=admin))
+
+    assert mysql.execute(f"SHOW CREATE USER `{stranger}`") == before
+
+
+def test_second_user_that_somebody_locked_takes_its_turn(mysql: MysqlServer, user: str) -> None:
+    admin = administrator(mysql)
+    now = credential(mysql.port, user)
+    clone = set_other(Mysql(), GivenVersions(now=now, admin=admin))
+    mysql.execute("ALTER USER %s@'%%' ACCOUNT LOCK", user)
+
+    first = set_other(Mysql(), GivenVersions(now=clone, admin=admin))
+
+    assert accepts(mysql, first.username, first.password)
+
+
 @pytest.mark.parametrize(("current", "stranger"), [("{}", "{}_clone"), ("{}_clone", "{}")])
 def test_a_strangers_user_of_the_other_name_is_left_alone(
     mysql: MysqlServer, user: str, current: str, stranger: str

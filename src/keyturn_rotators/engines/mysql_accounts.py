@@ -3,8 +3,9 @@
 A user is every account with its name: ``app@'10.%'`` and ``app@'localhost'`` are two, with rights
 and passwords of their own. A user's clone has an account at each host that the user has one at,
 alike in everything but the password; one at another host is locked, never dropped, for what it
-defined would stop working. A locked account is as good as none. One that logs in without a
-password of the server's, as by ``auth_socket``, is its user's own.
+defined would stop working. A locked account is as good as none, unless it is all that there is of
+a user and nothing shows that ``grant`` made it: somebody may have locked a user of their own. One
+that logs in without a password of the server's, as by ``auth_socket``, is its user's own.
 
 An account that is made, or made to log in by another plugin, can't be logged in to before it gets
 its password. It is marked, as only an administrator can, so that later rotations know it.
@@ -30,6 +31,8 @@ _NOTHING: Final = "USAGE"
 _GRANT_OPTION: Final = "GRANT OPTION"
 _PROXY: Final = "PROXY"
 _EXCEPT: Final = "except "
+# In the place of a plugin's name, which has no blank.
+_LOCKED: Final = "locked by somebody"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,10 @@ class AccountAdministration(MysqlConnection, ABC):
 
     def rights_of(self, username: str) -> Sequence[Right]:
         """Return what a user's accounts are and have; see ``target.CloningAdministration``."""
-        accounts = [each for each in self._accounts(username) if not each.is_locked]
+        every = self._accounts(username)
+        accounts = [each for each in every if not each.is_locked]
+        if not accounts and not any(each.is_marked for each in every):
+            return [Right(("account", each.host), _LOCKED) for each in every]
         return [right for account in accounts for right in self._rights(account)]
 
     def is_made_for(self, follower: str, _model: str) -> bool:
