@@ -23,7 +23,9 @@ def test_rotation_that_died_at_any_message_and_is_resumed_ends_right(
 def test_second_rotation_that_died_at_any_message_and_is_resumed_ends_right(
     bench: ConformanceBench,
 ) -> None:
-    for place in count():
+    # Before a message the server is as it was when it had answered the one before: these are all
+    # the states that it can be left in. That the function dies before one has its test above.
+    for place in count(1, 2):
         arn = bench.secret()
         bench.rotate(arn)
         if not _dies_at(place, bench, arn):
