@@ -3,7 +3,7 @@
 PostgreSQL: https://www.postgresql.org/docs/current/catalogs.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from keyturn_rotators.rights import Right
@@ -18,15 +18,34 @@ _FLAGS: Final = ("SUPERUSER", "CREATEROLE", "CREATEDB", "INHERIT", "REPLICATION"
 _NOT_COPIED: Final = "rds_iam"
 
 
+_Query = tuple[LiteralString, tuple[str, ...]]
+_Row = Sequence[Any]
+
+
 class Catalogue:
     """The catalogue, as one connection sees it."""
 
-    def __init__(self, connection: "psycopg.Connection") -> None:
+    def __init__(
+        self, connection: "psycopg.Connection", seen: Mapping[_Query, Sequence[_Row]] | None = None
+    ) -> None:
         self._connection = connection
+        self._seen = seen or {}
+
+    def seen(self, *roles: str) -> "Catalogue":
+        """Return the catalogue as it is now, with what these roles are and have asked for.
+
+        It is all in one message: a rotation compares two roles several times.
+        """
+        queries = [each for role in roles for each in self._queries(role)]
+        told = ", ".join(_as_json(query) for query, _ in queries)
+        values = [value for _, values in queries for value in values]
+        row = self._connection.execute(f"SELECT {told}".encode(), values).fetchone()
+        assert row is not None
+        return Catalogue(self._connection, dict(zip(queries, row, strict=True)))
 
     def has_role(self, name: str) -> bool:
         """Return whether there is a role."""
-        return bool(self._rows("SELECT FROM pg_roles WHERE rolname = %s", name))
+        return bool(self._rows(_ROLE, name))
 
     def attributes(self, role: str) -> Iterator[Right]:
         """Yield what a role is, "on" or "off", and its limits; by ALTER ROLE's words for them."""
@@ -45,9 +64,7 @@ class Catalogue:
 
     def memberships(self, role: str) -> Iterator[Right]:
         """Yield the roles that a role was made a member of, and how."""
-        has_options = self._connection.info.server_version >= WITH_OPTIONS
-        query = _MEMBERSHIPS if has_options else _MEMBERSHIPS_WITHOUT_OPTIONS
-        for group, *values in self._rows(query, role, _NOT_COPIED):
+        for group, *values in self._rows(self._memberships, role, _NOT_COPIED):
             named = zip(("ADMIN", "INHERIT", "SET"), values, strict=False)
             told = [f"{name} {str(is_on).upper()}" for name, is_on in named]
             yield Right(("member", group), ", ".join(told))
@@ -80,10 +97,30 @@ class Catalogue:
             option = "WITH GRANT OPTION" if is_grantable else ""
             yield Right(("privilege", kind, identity, column or "", privilege), option)
 
-    def _rows(self, query: LiteralString, *values: str) -> list[tuple[Any, ...]]:
-        return self._connection.execute(query, values).fetchall()
+    def _rows(self, query: LiteralString, *values: str) -> Sequence[_Row]:
+        seen = self._seen.get((query, values))
+        return self._connection.execute(query, values).fetchall() if seen is None else seen
+
+    @property
+    def _memberships(self) -> LiteralString:
+        has_options = self._connection.info.server_version >= WITH_OPTIONS
+        return _MEMBERSHIPS if has_options else _MEMBERSHIPS_WITHOUT_OPTIONS
+
+    def _queries(self, role: str) -> Iterator[_Query]:
+        for query in (_ROLE, _ATTRIBUTES, _SETTINGS, _OWNED, _PRIVILEGES):
+            yield query, (role,)
+        yield self._memberships, (role, _NOT_COPIED)
 
 
+def _as_json(query: LiteralString) -> str:
+    """Return an expression of SQL for a query's rows, in their order."""
+    names = ", ".join(f"c{number}" for number in range(_COLUMNS[query]))
+    alias = f"AS answer ({names})" if names else "AS answer"
+    array = f"json_agg(json_build_array({names}))"
+    return f"(SELECT coalesce({array}, '[]') FROM ({query}) {alias})"  # noqa: S608 - no values
+
+
+_ROLE: Final = "SELECT FROM pg_roles WHERE rolname = %s"
 _ATTRIBUTES: Final = """
 SELECT rolsuper, rolcreaterole, rolcreatedb, rolinherit, rolreplication, rolbypassrls,
        rolconnlimit, coalesce(rolvaliduntil AT TIME ZONE 'UTC', 'infinity')::text
@@ -168,3 +205,12 @@ FROM granted g, aclexplode(g.acl) e
 WHERE e.grantee = (SELECT oid FROM grantee)
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
+_COLUMNS: Final[Mapping[LiteralString, int]] = {
+    _ROLE: 0,
+    _ATTRIBUTES: 8,
+    _SETTINGS: 2,
+    _MEMBERSHIPS: 4,
+    _MEMBERSHIPS_WITHOUT_OPTIONS: 2,
+    _OWNED: 0,
+    _PRIVILEGES: 5,
+}

@@ -19,23 +19,20 @@ sql-reassign-owned.html
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 import csv
-import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, LiteralString
 
 from keyturn_rotators.credential import Credential
 from keyturn_rotators.engines.postgres_catalogue import WITH_OPTIONS, Catalogue
 from keyturn_rotators.engines.postgres_connection import PostgresConnection
-from keyturn_rotators.errors import NotPairedError, RightsDifferError
-from keyturn_rotators.logs import LOGGER_NAME
+from keyturn_rotators.engines.postgres_pair import OWNS, RolePair
+from keyturn_rotators.errors import NotPairedError
 from keyturn_rotators.rights import Right
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-_EXISTS: Final = Right(("role",))
-_OWNS: Final = Right(("owner of what the clone made",))
-_ACTS_AS_ITSELF: Final = Right(("acts as itself",), is_own=True)
 _LINK: Final = "INHERIT TRUE, SET TRUE"
 # Their values are lists of names, each quoted by itself (src/bin/pg_dump/dumputils.c,
 # variable_is_guc_list_quote).
@@ -49,8 +46,6 @@ _LISTS_OF_NAMES: Final = frozenset(
         "unix_socket_directories",
     }
 )
-
-_log = logging.getLogger(LOGGER_NAME)
 
 
 class PostgresAdministration(PostgresConnection):
@@ -74,35 +69,12 @@ class PostgresAdministration(PostgresConnection):
     def rights_of(self, username: str) -> Sequence[Right]:
         """Return what a role is and has; see ``target.CloningAdministration``."""
         with self._refusals(), self._transaction():
-            if not self._catalogue.has_role(username):
-                return ()
-            user = self._user_acted_as(username)
-            rights = [_EXISTS, *self._catalogue.attributes(username)]
-            if user is None:
-                rights += self._catalogue.settings(username)
-                return [*rights, *self._catalogue.memberships(username)]
-            rights += [
-                each
-                for each in self._catalogue.settings(username)
-                if (each.subject, each.value) != (("setting", "", "role"), user)
-            ]
-            return rights if user == username else [*rights, *self._of_its_own(username, user)]
+            return self._seen(username).rights_of(username)
 
-    def is_made_for(self, follower: str, model: str) -> bool:
-        """Return whether the two act as one, or the clone is the user's member.
-
-        An administrator alone could have made that so; AWS's function makes it a member, too.
-        """
-        user = self._user(follower)
-        clone = user + self._suffix
+    def is_made_for(self, follower: str, _model: str) -> bool:
+        """Return whether the two act as one, or the clone is the user's member."""
         with self._refusals(), self._transaction():
-            owner = self._acts_as(user)
-            if owner is None or owner == user:
-                return self._is_member(clone, user)
-            both = {follower, model}
-            return all(
-                self._acts_as(role) == owner and self._is_member(role, owner) for role in both
-            )
+            return self._seen(follower).is_one()
 
     def grant(self, username: str, right: Right) -> None:
         """Give a role a right; see ``target.CloningAdministration``."""
@@ -121,7 +93,7 @@ class PostgresAdministration(PostgresConnection):
                     self._privilege("GRANT", what, "TO", username, right.value)
                     self._take_from_clone(username, right)
                 case _:
-                    assert right == _OWNS
+                    assert right == OWNS
                     self._reassign_to_user(username + self._suffix)
 
     def revoke(self, username: str, right: Right) -> None:
@@ -139,68 +111,19 @@ class PostgresAdministration(PostgresConnection):
                 case ("acts as itself",):
                     self._let_act_as_user(username)
                 case _:
-                    assert right == _OWNS
+                    assert right == OWNS
                     self._reassign_to_user(username)
 
     def _user(self, username: str) -> str:
         return username.removesuffix(self._suffix)
 
-    def _user_acted_as(self, username: str) -> str | None:
-        """Return the user that both roles act as; None if they act as an owner role."""
+    def _pair(self, username: str) -> RolePair:
         user = self._user(username)
-        if not self._catalogue.has_role(user):
-            return None
-        return user if self._acts_as(user) in {None, user} else None
+        return RolePair(self._catalogue, user, user + self._suffix)
 
-    def _is_member(self, role: str, group: str) -> bool:
-        return any(
-            right.subject == ("member", group) for right in self._catalogue.memberships(role)
-        )
-
-    def _acts_as(self, role: str) -> str | None:
-        for setting in self._catalogue.settings(role):
-            if setting.subject == ("setting", "", "role"):
-                return setting.value
-        return None
-
-    def _of_its_own(self, clone: str, user: str) -> Iterator[Right]:
-        """Yield what a clone has by its own name, and its user hasn't.
-
-        As from a time when it acted as itself, or from somebody who didn't know that it doesn't.
-        """
-        memberships = {right.subject[1]: right for right in self._catalogue.memberships(clone)}
-        link = memberships.pop(user, None)
-        acts_as_user = _is_whole(link) and self._acts_as(clone) == user
-        if not acts_as_user:
-            yield _ACTS_AS_ITSELF
-        if link is not None and not acts_as_user:
-            self._require_movable(clone, user)
-        if self._catalogue.owns_any(clone):
-            yield _OWNS
-        has = {*self._catalogue.memberships(user), *self._catalogue.privileges(user)}
-        yield from (right for right in memberships.values() if right not in has)
-        privileges = [right for right in self._catalogue.privileges(clone) if right not in has]
-        if not acts_as_user:
-            yield from privileges
-        elif privileges:
-            _log.warning(
-                "%s was granted %s. That has no effect, since it acts as %s: grant it to that",
-                *(clone, "; ".join(map(str, privileges)), user),
-            )
-
-    def _require_movable(self, clone: str, user: str) -> None:
-        """Refuse before anything is moved from a clone that acted as itself, if that would hurt.
-
-        Raises:
-            RightsDifferError: the clone would lose something that its user can't be given, or
-                would be without it until it acts as the user.
-        """
-        if others := self._catalogue.others_of(clone):
-            advice = f'Grant it to "{user}", and take it from "{clone}".'
-            raise RightsDifferError(clone, user, "; ".join(others), advice)
-        if not self._catalogue.inherits(clone, user):
-            advice = f'GRANT "{user}" TO "{clone}", with ALTER ROLE "{clone}" INHERIT.'
-            raise RightsDifferError(user, clone, f"+ what {user} has", advice)
+    def _seen(self, username: str) -> RolePair:
+        pair = self._pair(username)
+        return replace(pair, catalogue=self._catalogue.seen(pair.user, pair.clone))
 
     def _create(self, username: str) -> None:
         from psycopg import sql
@@ -212,7 +135,7 @@ class PostgresAdministration(PostgresConnection):
             raise NotPairedError(clone, username, reason)
         # Without a password, and without the right to log in before it has one.
         self._run(sql.SQL("CREATE ROLE"), _name(username), sql.SQL("NOLOGIN"))
-        if self._user_acted_as(username) not in {None, username}:
+        if self._pair(username).user_acted_as() not in {None, username}:
             self._let_act_as_user(username)
 
     def _let_act_as_user(self, clone: str) -> None:
@@ -268,7 +191,7 @@ class PostgresAdministration(PostgresConnection):
     def _take_from_clone(self, username: str, right: Right) -> None:
         """Take from a clone what the user that it acts as has been given in its place."""
         clone = username + self._suffix
-        if self._user_acted_as(clone) != username or not self._catalogue.has_role(clone):
+        if self._pair(clone).user_acted_as() != username or not self._catalogue.has_role(clone):
             return
         match right.subject:
             case ("member", role):
@@ -305,13 +228,6 @@ class PostgresAdministration(PostgresConnection):
         from psycopg import sql
 
         self._connection.execute(sql.SQL(" ").join(parts))
-
-
-def _is_whole(membership: Right | None) -> bool:
-    """Return whether a membership lets the role act as the other one, and have what that has."""
-    if membership is None:
-        return False
-    return "INHERIT FALSE" not in membership.value and "SET FALSE" not in membership.value
 
 
 def _attribute(name: str, value: str) -> "sql.Composable":
