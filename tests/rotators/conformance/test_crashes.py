@@ -2,12 +2,15 @@
 
 from itertools import count
 
+import pytest
+
 from keyturn_rotators.errors import RotationError
 from keyturn_rotators.steps import Step
 from support.conformance_bench import ConformanceBench
 from support.kits.kit import StrategyName
 
 
+@pytest.mark.kit_has("is_crashed")
 def test_rotation_that_died_at_any_message_and_is_resumed_ends_right(
     bench: ConformanceBench,
 ) -> None:
@@ -20,6 +23,7 @@ def test_rotation_that_died_at_any_message_and_is_resumed_ends_right(
     assert place > 2 * 3
 
 
+@pytest.mark.kit_has("is_crashed")
 def test_second_rotation_that_died_at_any_message_and_is_resumed_ends_right(
     bench: ConformanceBench,
 ) -> None:

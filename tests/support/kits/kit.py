@@ -43,6 +43,8 @@ class Kit(ABC):
         refused_password: one that the server doesn't take; None if it takes all.
         changed_by_admin: the strategies for which users haven't the right to change themselves,
             so that their secrets need ``masterarn``.
+        is_crashed: whether it is rotated with a crash at every message, which takes long; not
+            where another kit is of the same engine, and sends the same.
         logs_statements: whether ``log`` shows every statement, as the server logs it.
     """
 
@@ -54,6 +56,7 @@ class Kit(ABC):
     odd_passwords: Sequence[str] = ()
     refused_password: str | None = None
     changed_by_admin: Sequence[StrategyName] = ()
+    is_crashed: bool = True
     logs_statements: bool = False
 
     @property

@@ -28,7 +28,14 @@ def missing() -> str:
 @contextmanager
 def start(folder: Path) -> Iterator["PostgresKit"]:
     """Run a server until the end of the block."""
-    with PostgresServer.start(folder) as server:
+    with started(folder, installed_programs()[0]) as server:
+        yield PostgresKit(server)
+
+
+@contextmanager
+def started(folder: Path, programs: Path) -> Iterator[PostgresServer]:
+    """Run a server of these programs, administered as the kit has it."""
+    with PostgresServer.start(folder, programs=programs) as server:
         server.make_role(_ADMIN, _PASSWORD, "CREATEROLE")
         server.make_role(_WEAK_ADMIN, _PASSWORD)
         for power in PostgresKit.powers:
@@ -36,7 +43,7 @@ def start(folder: Path) -> Iterator["PostgresKit"]:
             server.execute(f"CREATE ROLE {power}")
             server.execute(f"GRANT SELECT ON of_{power} TO {power}")
             server.execute(f"GRANT {power} TO {_ADMIN} WITH ADMIN OPTION")
-        yield PostgresKit(server)
+        yield server
 
 
 class PostgresKit(Kit):

@@ -12,6 +12,8 @@ KITS: Final = {
     "mysql": "support.kits.mysql",
     "openldap": "support.kits.openldap",
     "postgres": "support.kits.postgres",
+    "postgres16": "support.kits.postgres16",
+    "postgres18": "support.kits.postgres18",
     "rabbitmq": "support.kits.rabbitmq",
     "redis": "support.kits.redis",
     "valkey": "support.kits.valkey",
