@@ -1,10 +1,11 @@
 """From Lambda's event and environment to a rotation step.
 
 The one place that reads the environment: SECRETS_MANAGER_ENDPOINT (optional: boto3's own
-AWS_ENDPOINT_URL does as well) and the password policy's variables.
+AWS_ENDPOINT_URL does as well), the password policy's variables and USERNAME_CHARACTER_LIMIT.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 import os
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from botocore.exceptions import ConnectionError as EndpointError, HTTPClientErro
 from keyturn_rotators.errors import (
     NotRotatableError,
     SecretsManagerUnreachableError,
+    SettingError,
     without_values,
 )
 from keyturn_rotators.logs import keep_values_out
@@ -47,6 +49,8 @@ def rotate(event: Mapping[str, str], strategy: Strategy) -> dict[str, Any] | Non
     """
     keep_values_out()
     policy = PasswordPolicy.from_environment(os.environ)
+    if isinstance(strategy, AlternatingUsers):
+        strategy = replace(strategy, username_length_max=_username_length_max(os.environ))
     client = secrets_manager()
     defaults = strategy.engine.defaults
     step = _member(event, "Step")
@@ -84,7 +88,7 @@ def _drift(strategy: Strategy, versions: SecretVersions) -> dict[str, Any]:
     drift = strategy.drift(versions)
     return {
         "Model": model,
-        "Follower": strategy.engine.clone_names.other(model),
+        "Follower": strategy.other(model),
         "Missing": [str(right) for right in drift.missing],
         "Surplus": [str(right) for right in drift.surplus],
     }
@@ -114,6 +118,15 @@ def _config() -> Config:
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS_MAX},
     )
+
+
+def _username_length_max(environment: Mapping[str, str]) -> int | None:
+    digits = environment.get("USERNAME_CHARACTER_LIMIT")
+    if not digits:
+        return None
+    if not (digits.isascii() and digits.isdigit() and int(digits)):
+        raise SettingError("USERNAME_CHARACTER_LIMIT", "a number of characters, 1 or more")
+    return int(digits)
 
 
 def _member(event: Mapping[str, str], name: str) -> str:

@@ -8,14 +8,17 @@ import uuid
 import pytest
 
 from keyturn_rotators import handler
+from keyturn_rotators.engines.postgres import ROLE_NAME_BYTES_MAX, Postgres
 from keyturn_rotators.errors import (
     LoginRefusedError,
     NotRotatableError,
     SecretsManagerUnreachableError,
     SettingError,
+    UsernameTooLongError,
 )
 from keyturn_rotators.logs import keep_values_out
 from keyturn_rotators.steps import Step
+from keyturn_rotators.strategies import AlternatingUsers
 from keyturn_rotators.templates import postgres_alternating_users as alternating_users
 from keyturn_rotators.templates.postgres_single_user import lambda_handler
 from support.postgres_server import ADMIN, ADMIN_PASSWORD
@@ -180,6 +183,41 @@ def test_drift_of_alternating_users_is_reported_by_an_invocation_of_its_own(benc
         "Missing": ["attribute CONNECTION LIMIT -1"],
         "Surplus": [],
     }
+
+
+def test_limit_of_user_names_is_the_environments(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = bench.login()
+    token = bench.secrets_manager.begin_rotation(login.arn)
+    create = next(events(login.arn, token))
+    needed = len(f"{login.username}_clone")
+
+    monkeypatch.setenv("USERNAME_CHARACTER_LIMIT", str(needed - 1))
+    with pytest.raises(UsernameTooLongError, match=f"may be {len(login.username) - 1} "):
+        alternating_users.lambda_handler(create, None)
+    monkeypatch.setenv("USERNAME_CHARACTER_LIMIT", str(needed))
+    alternating_users.lambda_handler(create, None)
+
+    pending = bench.secrets_manager.document(login.arn, "AWSPENDING")
+    assert pending["username"] == f"{login.username}_clone"
+
+
+def test_limit_of_user_names_raises_no_database_s_own() -> None:
+    strategy = AlternatingUsers(Postgres(), username_length_max=1000)
+
+    with pytest.raises(UsernameTooLongError):
+        strategy.other("a" * ROLE_NAME_BYTES_MAX)
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "\N{ARABIC-INDIC DIGIT NINE}"])
+def test_limit_of_user_names_that_is_no_number_is_refused(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setenv("USERNAME_CHARACTER_LIMIT", limit)
+
+    with pytest.raises(SettingError, match="USERNAME_CHARACTER_LIMIT"):
+        alternating_users.lambda_handler(next(events("arn", str(uuid.uuid4()))), None)
 
 
 def test_drift_of_a_single_user_is_refused_by_name(bench: Bench) -> None:

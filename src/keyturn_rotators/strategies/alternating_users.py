@@ -7,7 +7,7 @@ model, whichever of the two it is. So it never has more than its model, nor less
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 
 from keyturn_rotators.credential import Credential, differing_keys
@@ -32,18 +32,34 @@ _log = logging.getLogger(LOGGER_NAME)
 
 @dataclass(frozen=True, slots=True)
 class AlternatingUsers:
-    """Changes the user that isn't in use, and lets it take turns."""
+    """Changes the user that isn't in use, and lets it take turns.
+
+    Attributes:
+        username_length_max: of both users' names, where something else than the database takes
+            only shorter ones; counted as the engine counts.
+    """
 
     engine: CloningEngine
+    username_length_max: int | None = None
+
+    def other(self, username: str) -> str:
+        """Return the other one of the two users.
+
+        Raises:
+            UsernameTooLongError: there is no room for its name.
+        """
+        names = self.engine.clone_names
+        limit = self.username_length_max or names.length_max
+        return replace(names, length_max=min(limit, names.length_max)).other(username)
 
     def propose(self, current: Credential, make_password: Callable[[], str]) -> Credential:
         """Return a login of the other user, with a fresh password."""
-        other = self.engine.clone_names.other(current.username)
+        other = self.other(current.username)
         return current.with_username(other).with_password(make_password())
 
     def check(self, pending: Credential, current: Credential) -> None:
         """Refuse whoever isn't the other user, and another place; see ``Strategy``."""
-        expected = current.with_username(self.engine.clone_names.other(current.username))
+        expected = current.with_username(self.other(current.username))
         if keys := differing_keys(pending, expected):
             raise DifferentTargetError(pending.stage, keys)
 
@@ -104,7 +120,7 @@ class AlternatingUsers:
             session.probe()
         admin = _administrator(versions, current)
         with as_administrator(), self.engine.administer(admin, current) as administration:
-            other = self.engine.clone_names.other(current.username)
+            other = self.other(current.username)
             return _drift(administration, current.username, other)
 
 
