@@ -1,6 +1,8 @@
 """``keyturn function deploy`` against a running server, as it is typed."""
 
 import json
+from pathlib import Path
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from typer.testing import CliRunner
 from keyturn.cli.function import app
 from keyturn.functions.deployment import ChangedMeanwhileError, Wanted, deploy
 from keyturn.functions.packaging import HANDLER, find_template
-from support.live_api import ACCOUNT, OTHER_ACCOUNT, LiveApi, unique
+from support.live_api import ACCOUNT, OTHER_ACCOUNT, LiveApi, allow, policy, unique
 from support.live_rotation import Bench
 from support.rotation_functions import FOUR_STEPS, zipped
 
@@ -307,3 +309,27 @@ def test_other_statement_of_the_needed_id_is_told_before_anything_is_changed(
     assert code == 1
     assert "has a statement SecretsManagerInvokes that isn't the one" in error
     assert deployment.revision_id() == revision_id
+
+
+def test_documented_rights_are_all_that_deploying_takes(api: LiveApi, bench: Bench) -> None:
+    page = Path(__file__).parents[2] / "docs" / "functions" / "README.md"
+    *_, after = page.read_text().partition("Whoever deploys needs")
+    rights = re.findall("`((?:lambda|iam):[A-Za-z]+)`", after.partition("\n\n")[0])
+    deployment = Deployment(api.user(policy(allow(rights))), bench)
+
+    made = deployment.done("--role", deployment.role)
+    changed = deployment.done("--variable", "PASSWORD_LENGTH=40", strategy="alternating-users")
+
+    assert made == ["made", "allowed to Secrets Manager"]
+    assert changed
+    for right in rights:
+        others = [each for each in rights if each != right]
+        lesser = Deployment(api.user(policy(allow(others))), bench)
+        codes = [
+            lesser.run(*options, strategy=strategy)[0]
+            for options, strategy in (
+                (("--role", lesser.role), "single-user"),
+                (("--variable", "PASSWORD_LENGTH=40"), "alternating-users"),
+            )
+        ]
+        assert any(codes), right
