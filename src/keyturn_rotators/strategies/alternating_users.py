@@ -132,12 +132,14 @@ def _administrator(versions: Versions, current: Credential) -> Credential:
 
 
 def _follow(administration: CloningAdministration, model: str, follower: str) -> None:
-    if not administration.rights_of(follower):
+    wanted = _rights_of_model(administration, model)
+    has = administration.rights_of(follower)
+    if not has:
         # It then has what every user has, which needn't be given to it.
-        is_there, *_ = _rights_of_model(administration, model)
         _log.info("setSecret: %s is made, after %s", follower, model)
-        administration.grant(follower, is_there)
-    drift = _drift(administration, model, follower)
+        administration.grant(follower, wanted[0])
+        has = administration.rights_of(follower)
+    drift = compare(wanted, has)
     # First less, then more: a failure on the way leaves no user that may do more than its model.
     for right in drift.surplus:
         _log.info("setSecret: %s loses what %s hasn't: %s", follower, model, right)
@@ -145,7 +147,7 @@ def _follow(administration: CloningAdministration, model: str, follower: str) ->
     for right in drift.missing:
         _log.info("setSecret: %s gets what %s has: %s", follower, model, right)
         administration.grant(follower, right)
-    if left := _drift(administration, model, follower):
+    if drift and (left := _drift(administration, model, follower)):
         raise RightsDifferError(model, follower, str(left))
 
 
