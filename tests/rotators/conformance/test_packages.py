@@ -36,6 +36,7 @@ def package(template: str, strategy: str) -> bytes:
     return build(find_template(template, strategy), HERE)
 
 
+@pytest.mark.kit_has("is_packaged")
 def test_package_rotates_by_lambdas_runtime_client_alone(
     bench: ConformanceBench, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def answer_of(emulator: Emulator, event: dict[str, Any]) -> object:
         return json.load(answer)
 
 
+@pytest.mark.kit_has("is_packaged")
 @pytest.mark.server
 def test_package_rotates_in_the_sandbox_of_a_server(bench: ConformanceBench, api: LiveApi) -> None:
     username = unique("app")

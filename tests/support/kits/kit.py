@@ -45,6 +45,8 @@ class Kit(ABC):
             so that their secrets need ``masterarn``.
         is_crashed: whether it is rotated with a crash at every message, which takes long; not
             where another kit is of the same engine, and sends the same.
+        is_packaged: whether its packages can reach it from a process of their own; not where a
+            driver is simulated in the tests' process.
         logs_statements: whether ``log`` shows every statement, as the server logs it.
     """
 
@@ -57,6 +59,7 @@ class Kit(ABC):
     refused_password: str | None = None
     changed_by_admin: Sequence[StrategyName] = ()
     is_crashed: bool = True
+    is_packaged: bool = True
     logs_statements: bool = False
 
     @property

@@ -16,5 +16,6 @@ KITS: Final = {
     "postgres18": "support.kits.postgres18",
     "rabbitmq": "support.kits.rabbitmq",
     "redis": "support.kits.redis",
+    "redshift": "support.kits.redshift",
     "valkey": "support.kits.valkey",
 }
