@@ -1,7 +1,8 @@
 """A secret's value: the JSON text by which AWS's rotation functions know a login.
 
 * ``engine``, ``host``, ``username`` and ``password`` are needed; ``dbname``, ``port`` (a number or
-  its digits) and ``ssl`` (true, false or those words) may be left out.
+  its digits) and ``ssl`` (true, false or those words) may be left out. Where what logs in isn't a
+  user with a password, the engine has other keys for the two (``Defaults``).
 * Where ``engine``, ``host`` and ``port`` are all left out, as in a secret that RDS made, they come
   from elsewhere (``rds``), and aren't added to the value.
 * ``masterarn`` names the administrator's secret, where a rotation needs one.
@@ -30,9 +31,11 @@ from keyturn_rotators.errors import (
 PORT_MAX: Final = 65_535
 # A NUL ends a text on its way through a driver, and half a character can't be sent at all.
 _UNUSABLE: Final = re.compile("[\0\ud800-\udfff]")
-_NEEDED: Final = ("engine", "host", "username", "password")
 _PLACE: Final = frozenset({"engine", "host", "port"})
-_LOGIN: Final = ("host", "port", "dbname", "username", "ssl", "ca_certificate", "masterarn", "own")
+_LOGIN: Final = {
+    **{key: key for key in ("host", "port", "dbname", "username", "ssl", "masterarn")},
+    "caCertificate": "ca_certificate",
+}
 _SSL: Final[Mapping[object, bool | None]] = {
     None: None,
     True: True,
@@ -47,16 +50,30 @@ class Defaults:
     """What an engine's secrets are called, and what they may leave out.
 
     Attributes:
+        host: the one place there is; None for a place that the secret names.
         dbname: "" for an engine that has no databases to log in to.
+        username_key: the secret's key for who logs in.
+        password_key: its key for what proves it.
+        make_password: makes what isn't a text of random letters; None for what a policy makes.
         own_keys: the keys that only this engine knows, and that say who logs in or where.
         unusable_letters: what no password of it can hold, or no driver can send.
     """
 
     engines: frozenset[str]
     port: int
+    host: str | None = None
     dbname: str = ""
+    username_key: str = "username"
+    password_key: str = "password"
+    make_password: Callable[[], str] | None = None
     own_keys: tuple[str, ...] = ()
     unusable_letters: str = ""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The keys that no secret may leave out."""
+        place = () if self.host else ("host",)
+        return ("engine", *place, self.username_key, self.password_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +86,7 @@ class Credential:
         ca_certificate: PEM; None for the CAs that the function knows.
         masterarn: the administrator's secret.
         own: the values of ``Defaults.own_keys``, as they are in the document.
+        username_key, password_key: what the document calls the two.
     """
 
     stage: str
@@ -81,6 +99,8 @@ class Credential:
     masterarn: str | None = None
     own: Mapping[str, Any] = field(default_factory=dict)
     password: str = field(repr=False)
+    username_key: str = "username"
+    password_key: str = "password"
     document: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -90,11 +110,13 @@ class Credential:
 
     def with_password(self, password: str) -> "Credential":
         """Return the same login with another password."""
-        return replace(self, password=password, document={**self.document, "password": password})
+        document = {**self.document, self.password_key: password}
+        return replace(self, password=password, document=document)
 
     def with_username(self, username: str) -> "Credential":
         """Return the login of another user, at the same place."""
-        return replace(self, username=username, document={**self.document, "username": username})
+        document = {**self.document, self.username_key: username}
+        return replace(self, username=username, document=document)
 
     def to_json(self) -> str:
         """Return the secret's text, every key in its place."""
@@ -118,23 +140,25 @@ def parse(
         WrongEngineError: the secret is for another engine.
         SecretValueError: it isn't a JSON object, or a key holds what it can't.
     """
-    kept = _object(text, stage)
+    kept = _object(text, stage, defaults)
     document = kept if kept.keys() & _PLACE else {**kept, **(find_place() or {})}
-    for key in _NEEDED:
-        _text(document, key)
+    for key in defaults.needed:
+        _text(document, key, defaults)
     if document["engine"] not in defaults.engines:
         raise WrongEngineError(defaults.engines)
     return Credential(
         stage=stage,
-        host=_text(document, "host"),
+        host=defaults.host or _text(document, "host", defaults),
         port=_port(document.get("port", defaults.port)),
-        dbname=_optional(document, "dbname") or defaults.dbname,
-        username=_text(document, "username"),
+        dbname=_optional(document, "dbname", defaults) or defaults.dbname,
+        username=_text(document, defaults.username_key, defaults),
         ssl=_ssl(document),
-        ca_certificate=_optional(document, "caCertificate"),
-        masterarn=_optional(document, "masterarn"),
+        ca_certificate=_optional(document, "caCertificate", defaults),
+        masterarn=_optional(document, "masterarn", defaults),
         own={key: document[key] for key in defaults.own_keys if key in document},
-        password=_text(document, "password"),
+        password=_text(document, defaults.password_key, defaults),
+        username_key=defaults.username_key,
+        password_key=defaults.password_key,
         document=kept,
     )
 
@@ -153,11 +177,14 @@ def require_same_login(one: Credential, current: Credential) -> None:
 
 
 def differing_keys(one: Credential, other: Credential) -> list[str]:
-    """Return what makes two versions more than two passwords of one login."""
-    return [key for key in _LOGIN if getattr(one, key) != getattr(other, key)]
+    """Return the secret's keys in which two versions are more than two passwords of one login."""
+    found = [key for key, name in _LOGIN.items() if getattr(one, name) != getattr(other, name)]
+    named = [one.username_key if key == "username" else key for key in found]
+    own = [key for key in {**one.own, **other.own} if one.own.get(key) != other.own.get(key)]
+    return named + own
 
 
-def _object(text: str, stage: str) -> dict[str, Any]:
+def _object(text: str, stage: str, defaults: Defaults) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except ValueError:
@@ -166,22 +193,22 @@ def _object(text: str, stage: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SecretValueError(
             f"The {stage} version isn't a JSON object. This function needs one with the keys "
-            f"{', '.join(_NEEDED)}. Put one with: aws secretsmanager put-secret-value."
+            f"{', '.join(defaults.needed)}. Put one with: aws secretsmanager put-secret-value."
         )
     return document
 
 
-def _text(document: Mapping[str, Any], key: str) -> str:
+def _text(document: Mapping[str, Any], key: str, defaults: Defaults) -> str:
     value = document.get(key)
     if value is None or value == "":
-        raise MissingKeyError(key, needed=_NEEDED)
+        raise MissingKeyError(key, needed=defaults.needed)
     if not isinstance(value, str) or _UNUSABLE.search(value):
         raise _unusable(key, "a text without NUL or half characters")
     return value
 
 
-def _optional(document: Mapping[str, Any], key: str) -> str | None:
-    return _text(document, key) if document.get(key) else None
+def _optional(document: Mapping[str, Any], key: str, defaults: Defaults) -> str | None:
+    return _text(document, key, defaults) if document.get(key) else None
 
 
 def _port(value: object) -> int:

@@ -22,6 +22,7 @@
     - RightsDifferError         one of two alternating users can't be made like the other
     - PasswordRefusedError      it doesn't take this password; a fresh one may do
     - ReadOnlyTargetError       it is a replica, or read-only
+    - NoRoomError               it makes no more keys for this user
     - NotSavedError             it can't keep the change for after a restart
     - StatementFailedError      anything else that it says to a statement
 
@@ -249,6 +250,16 @@ class ReadOnlyTargetError(TargetError):
         super().__init__(
             f"The database at {where} is read-only: a replica, or a primary that was demoted. "
             "Let the secret's host name the primary."
+        )
+
+
+class NoRoomError(TargetError):
+    """The target makes no more keys for this user."""
+
+    def __init__(self, where: str, said: str) -> None:
+        super().__init__(
+            f"The user at {where} has as many keys as there may be: {said}. One of them isn't "
+            "this secret's, so it is left alone. Find out who uses it; delete it if nobody does."
         )
 
 

@@ -65,11 +65,7 @@ def rotate(event: Mapping[str, str], strategy: Strategy) -> dict[str, Any] | Non
     rotation = Rotation(
         versions=versions,
         strategy=strategy,
-        make_password=lambda current: (
-            policy.of_secret(current.document.get("passwordPolicy"))
-            .without(defaults.unusable_letters)
-            .make(client)
-        ),
+        make_password=lambda current: policy.make_for(current, defaults, client),
     )
     try:
         if step == REPORT_DRIFT:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from keyturn_rotators.credential import Credential, Defaults
 from keyturn_rotators.errors import SecretValueError, SettingError
 
 if TYPE_CHECKING:
@@ -87,6 +88,19 @@ class PasswordPolicy:
     def without(self, letters: str) -> "PasswordPolicy":
         """Return this policy with these letters left out as well."""
         return replace(self, exclude_characters=self.exclude_characters + letters)
+
+    def make_for(
+        self, current: Credential, defaults: Defaults, client: "SecretsManagerClient"
+    ) -> str:
+        """Return what a login like this one is to be proved with: a fresh password, or the like.
+
+        Raises:
+            SecretValueError: the secret's own ``passwordPolicy`` can't be understood.
+        """
+        if defaults.make_password is not None:
+            return defaults.make_password()
+        policy = self.of_secret(current.document.get("passwordPolicy"))
+        return policy.without(defaults.unusable_letters).make(client)
 
     def make(self, client: "SecretsManagerClient") -> str:
         """Return a fresh password."""

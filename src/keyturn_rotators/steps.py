@@ -81,7 +81,8 @@ class Rotation:
         current = self.versions.current()
         if self.versions.pending() is None:
             make_password = partial(self.make_password, current)
-            self.versions.store_pending(self.strategy.propose(current, make_password))
+            pending = self.strategy.propose(current, make_password, self.versions)
+            self.versions.store_pending(pending)
 
     def _test(self) -> None:
         pending, current = self._pending(), self.versions.current()

@@ -1,8 +1,9 @@
 """What a strategy asks of a database, whichever it is.
 
 A strategy knows logins and what to change, no SQL; an engine knows its driver and its SQL, no
-secrets and no API. Every engine is an ``Engine``; those that can keep two passwords of a user are
-a ``DualEngine`` too, those that can make one user like another a ``CloningEngine``.
+secrets and no API. Every one is a ``Target``. One whose passwords can be changed is an ``Engine``,
+and if it can keep two passwords of a user a ``DualEngine``, if it can make one user like another a
+``CloningEngine``. One that makes keys or tokens itself is an ``IssuingEngine``.
 
 Every method may raise, besides what it says:
 
@@ -17,6 +18,7 @@ Every method may raise, besides what it says:
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from keyturn_rotators.credential import Credential, Defaults
@@ -24,12 +26,16 @@ from keyturn_rotators.errors import UsernameTooLongError
 from keyturn_rotators.rights import Right
 
 
-class Session(Protocol):
+class Login(Protocol):
     """Somebody's login."""
 
     def probe(self) -> None:
         """Read something, to see that the login is of use."""
         ...
+
+
+class Session(Login, Protocol):
+    """A login whose password can be changed."""
 
     def change_own_password(self, password: str) -> None:
         """Give the user that is logged in another password, in place of every one it has."""
@@ -44,15 +50,15 @@ class Administration(Protocol):
         ...
 
 
-class Engine(Protocol):
-    """A kind of database."""
+class Target(Protocol):
+    """What a secret logs in to."""
 
     @property
     def defaults(self) -> Defaults:
         """What its secrets are called, and what they may leave out."""
         ...
 
-    def login(self, credential: Credential) -> AbstractContextManager[Session]:
+    def login(self, credential: Credential) -> AbstractContextManager[Login]:
         """Log in, and out at the end.
 
         Raises:
@@ -60,6 +66,12 @@ class Engine(Protocol):
             PasswordNotAskedError: it lets the user in whatever the password.
         """
         ...
+
+
+class Engine(Target, Protocol):
+    """A kind of database."""
+
+    def login(self, credential: Credential) -> AbstractContextManager[Session]: ...
 
     def administer(
         self, admin: Credential, current: Credential
@@ -147,6 +159,59 @@ class CloningEngine(Engine, Protocol):
     def administer(
         self, admin: Credential, current: Credential
     ) -> AbstractContextManager[CloningAdministration]: ...
+
+
+class Issuer(Login, Protocol):
+    """A login to a target that makes a user's keys or tokens itself."""
+
+    def issued(self, whose: Credential) -> "Sequence[Issued]":
+        """Return what the user of a credential has, that credential too."""
+        ...
+
+    def issue(self, whose: Credential, mark: str) -> tuple[str, str]:
+        """Make another one, which may do what ``whose`` may; return its name and the secret.
+
+        Args:
+            mark: is kept beside it, where the target keeps such a thing.
+        """
+        ...
+
+    def withdraw(self, whose: Credential, name: str) -> None:
+        """Let one log in no more; do nothing if the user has none of that name."""
+        ...
+
+
+class IssuingEngine(Target, Protocol):
+    """A kind of target that makes keys or tokens itself.
+
+    To log in to it is to have shown that the credential is good, and whose it is.
+    """
+
+    @property
+    def pauses_seconds(self) -> Sequence[float]:
+        """How long to wait, and again, for what was issued to be known everywhere."""
+        ...
+
+    def login(self, credential: Credential) -> AbstractContextManager[Issuer]: ...
+
+    def administer(self, admin: Credential, current: Credential) -> AbstractContextManager[Issuer]:
+        """Log in as somebody who makes keys or tokens for the user of ``current``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A key or token that a target has made.
+
+    Attributes:
+        name: what withdraws it, and is in the secret beside it; no secret itself.
+        mark: what ``issue`` was told, or somebody else wrote there; None where there is no place.
+        issued_at: where there is no place for marks.
+    """
+
+    name: str
+    mark: str | None = None
+    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

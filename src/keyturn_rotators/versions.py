@@ -6,8 +6,9 @@ means is ``credential``'s business, and where a database is that a tag names, ``
 AWS: https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
     from types_boto3_secretsmanager.type_defs import (
         GetSecretValueRequestTypeDef,
+        ListSecretVersionIdsRequestTypeDef,
         PutSecretValueRequestTypeDef,
+        SecretVersionsListEntryTypeDef,
     )
 
 CURRENT: Final = "AWSCURRENT"
@@ -101,6 +104,41 @@ class SecretVersions:
             self._require_replica(current, admin, current.masterarn)
         # The user's secret can make the administrator's connection safer, and not less safe.
         return replace(admin, ssl=True) if admin.ssl is None and current.ssl else admin
+
+    def began_at(self) -> datetime:
+        """Return when this rotation began: when its version was made, without a value."""
+        for version in self._all():
+            if version.get("VersionId") == self.token and "CreatedDate" in version:
+                return version["CreatedDate"]
+        raise NotRotatableError(f"{self.secret_id} has no version {self.token} any more.")
+
+    def has_held(self, username: str) -> bool:
+        """Return whether any version of the secret that there still is has this login's name.
+
+        Also those without a label, such as an abandoned rotation's.
+        """
+        for version in self._all():
+            try:
+                held = self._read(
+                    {"SecretId": self.secret_id, "VersionId": version["VersionId"]}, "former"
+                )
+            except SecretValueError:
+                continue
+            if held is not None and held.username == username:
+                return True
+        return False
+
+    def _all(self) -> Iterator["SecretVersionsListEntryTypeDef"]:
+        request: ListSecretVersionIdsRequestTypeDef = {
+            "SecretId": self.secret_id,
+            "IncludeDeprecated": True,
+        }
+        while True:
+            page = self.client.list_secret_version_ids(**request)
+            yield from page["Versions"]
+            if "NextToken" not in page:
+                return
+            request["NextToken"] = page["NextToken"]
 
     def store_pending(self, credential: Credential) -> None:
         """Keep a login as this rotation's, unless the rotation has one already."""

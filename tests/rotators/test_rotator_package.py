@@ -3,7 +3,6 @@
 import io
 import json
 from pathlib import Path
-from platform import machine
 import subprocess
 import sys
 from zipfile import ZipFile
@@ -28,12 +27,9 @@ from keyturn.functions.packaging import (
     templates,
 )
 from keyturn_rotators.steps import Step
+from support.platform_here import HERE
 from support.rotation_bench import Bench
 
-HERE = Platform(
-    runtime=Runtime("python{}.{}".format(*sys.version_info)),
-    architecture=Architecture.ARM64 if machine() == "aarch64" else Architecture.X86_64,
-)
 # What a Lambda runtime brings along.
 PROVIDED = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 RUN_STEPS = """

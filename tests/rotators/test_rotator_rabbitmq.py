@@ -10,7 +10,7 @@ import uuid
 import pytest
 
 from keyturn_rotators.credential import Credential, parse
-from keyturn_rotators.engines import rabbitmq_api
+from keyturn_rotators.engines import json_http
 from keyturn_rotators.engines.rabbitmq import USERNAME_BYTES_MAX, Rabbitmq
 from keyturn_rotators.errors import (
     ConnectionLostError,
@@ -260,8 +260,8 @@ def test_port_that_nothing_listens_on_is_unreachable() -> None:
 def test_server_that_says_nothing_is_given_up(
     ssl: bool | None, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rabbitmq_api, "CONNECT_SECONDS", 0.1)
-    monkeypatch.setattr(rabbitmq_api, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(json_http, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(json_http, "ANSWER_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
 

@@ -36,7 +36,7 @@ from keyturn_rotators.errors import (
 )
 from keyturn_rotators.rights import Right
 from support.certificates import Certificate, make_certificate
-from support.conformance_bench import FIRST_PASSWORD, ConformanceBench
+from support.conformance_bench import ConformanceBench
 from support.cutting_proxy import CuttingProxy
 from support.kits import redshift as kit_module
 from support.kits.kit import StrategyName
@@ -766,8 +766,8 @@ def test_password_that_was_set_before_logs_in_and_the_log_has_its_hash_alone(
     kit: RedshiftKit,
 ) -> None:
     username = f"app{uuid.uuid4().hex[:8]}"
-    kit.make_user(username, FIRST_PASSWORD)
-    login = credential(kit.address[1], username, FIRST_PASSWORD)
+    kit.make_user(username, kit.first_password)
+    login = credential(kit.address[1], username, kit.first_password)
 
     with Redshift().login(login) as session:
         session.change_own_password(NEW_PASSWORD)

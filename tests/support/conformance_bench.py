@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 import json
-from typing import Any
 import uuid
 
 from types_boto3_secretsmanager import SecretsManagerClient
@@ -13,11 +12,9 @@ from keyturn_rotators.steps import Rotation, Step
 from keyturn_rotators.strategies import Strategy
 from keyturn_rotators.versions import SecretVersions
 from support.cutting_proxy import CuttingProxy
-from support.kits.kit import STRATEGIES, Document, Kit, StrategyName
+from support.kits.kit import Document, Kit, StrategyName
 from support.no_rds import NO_RDS
 from support.simulated_secretsmanager import SimulatedSecretsManager
-
-FIRST_PASSWORD = "first-password"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +30,7 @@ class ConformanceBench:
     @property
     def strategy(self) -> Strategy:
         """The strategy, for the kit's engine."""
-        return STRATEGIES[self.name](self.kit.engine)
+        return self.kit.strategy(self.name, self.proxy.port)
 
     @property
     def is_alternating(self) -> bool:
@@ -48,7 +45,7 @@ class ConformanceBench:
     def secret(
         self,
         username: str = "",
-        password: str = FIRST_PASSWORD,
+        password: str = "",
         *,
         admin: Document | None = None,
         **keys: object,
@@ -60,6 +57,7 @@ class ConformanceBench:
             keys: in place of the document's.
         """
         username = _unique(username or "app")
+        password = password or self.kit.first_password
         self.kit.make_user(username, password)
         document = self.behind_proxy(self.kit.document(username, password))
         if self.needs_admin or admin:
@@ -84,11 +82,13 @@ class ConformanceBench:
 
     def run(self, arn: str, token: str, step: Step) -> None:
         """Do a step, as the function's handler does."""
-        policy = PasswordPolicy().without(self.strategy.engine.defaults.unusable_letters)
+        versions = self.versions(arn, token)
         Rotation(
-            versions=self.versions(arn, token),
+            versions=versions,
             strategy=self.strategy,
-            make_password=lambda _: policy.make(self.client),
+            make_password=lambda current: PasswordPolicy().make_for(
+                current, versions.defaults, self.client
+            ),
         ).run(step)
 
     def rotate(self, arn: str, token: str | None = None) -> str:
@@ -98,20 +98,26 @@ class ConformanceBench:
             self.run(arn, token, step)
         return token
 
-    def proposed(self, arn: str, password: str = FIRST_PASSWORD) -> Document:
+    def proposed(self, arn: str, password: str = "") -> Document:
         """Return what the strategy would store as AWSPENDING, with this password."""
         text = json.dumps(self.secrets_manager.document(arn))
         current = parse(text, "AWSCURRENT", self.strategy.engine.defaults)
-        return dict(self.strategy.propose(current, lambda: password).document)
+        versions, made = self.versions(arn), password or self.kit.first_password
+        return dict(self.strategy.propose(current, lambda: made, versions).document)
 
     def login(self, arn: str, stage: str = "AWSCURRENT") -> tuple[str, str]:
-        """Return the username and password of a version."""
-        document: dict[str, Any] = self.secrets_manager.document(arn, stage)
-        return document["username"], document["password"]
+        """Return the username and password of a version, or what stands for them."""
+        return self.names_in(self.secrets_manager.document(arn, stage))
+
+    def names_in(self, document: Document) -> tuple[str, str]:
+        """Return who a secret's value lets in, and with what."""
+        defaults = self.strategy.engine.defaults
+        return document[defaults.username_key], document[defaults.password_key]
 
     def is_live(self, arn: str, stage: str = "AWSCURRENT") -> bool:
-        """Return whether the server takes the login of a version."""
-        return self.kit.accepts(*self.login(arn, stage))
+        """Return whether the server takes the login of a version, if the version has one."""
+        document = self.secrets_manager.document(arn, stage)
+        return bool(document) and self.kit.accepts(*self.names_in(document))
 
 
 def _unique(username: str) -> str:

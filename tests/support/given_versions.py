@@ -1,6 +1,7 @@
 """The logins of a secret, given by a test: what a strategy asks for, without a Secrets Manager."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from keyturn_rotators.credential import Credential
 from keyturn_rotators.strategies import AlternatingUsers
@@ -13,6 +14,7 @@ NEXT_PASSWORD = "canary-next-password"
 class GivenVersions:
     """A secret's logins; see ``strategies.strategy.Versions``."""
 
+    secret_id: str = "given"
     now: Credential
     admin: Credential
     before: Credential | None = None
@@ -26,10 +28,16 @@ class GivenVersions:
     def administrator(self, _current: Credential) -> Credential:
         return self.admin
 
+    def began_at(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    def has_held(self, username: str) -> bool:
+        return username == self.now.username
+
 
 def set_other(engine: CloningEngine, versions: GivenVersions) -> Credential:
     """Do setSecret's work for the other one of two alternating users; return its login."""
     strategy = AlternatingUsers(engine)
-    pending = strategy.propose(versions.now, lambda: NEXT_PASSWORD)
+    pending = strategy.propose(versions.now, lambda: NEXT_PASSWORD, versions)
     strategy.apply(pending, versions)
     return pending

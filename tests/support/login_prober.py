@@ -78,5 +78,4 @@ class LoginProber:
 
     def _logs_in(self) -> bool:
         answer = self.bench.client.get_secret_value(SecretId=self.arn)
-        document = json.loads(answer["SecretString"])
-        return self.bench.kit.accepts(document["username"], document["password"])
+        return self.bench.kit.accepts(*self.bench.names_in(json.loads(answer["SecretString"])))

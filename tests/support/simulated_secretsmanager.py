@@ -1,4 +1,4 @@
-"""SIMULATED: the five operations that a rotation function calls, over HTTP, and nothing else.
+"""SIMULATED: the six operations that a rotation function calls, over HTTP, and nothing else.
 
 It keeps labels, placeholders and tokens as AWS does. It checks no signature and no permission: it
 is for tests of rotation functions alone, where what matters is the other end.
@@ -23,6 +23,8 @@ import boto3
 from types_boto3_secretsmanager import SecretsManagerClient
 from typing_extensions import override
 
+from keyturn.model.clock import SystemClock
+
 CURRENT: Final = "AWSCURRENT"
 PENDING: Final = "AWSPENDING"
 PREVIOUS: Final = "AWSPREVIOUS"
@@ -43,6 +45,7 @@ class SimulatedSecret:
 
     values: dict[str, str | None] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
+    created_at: dict[str, float] = field(default_factory=dict)
     is_rotated: bool = True
     tags: dict[str, str] = field(default_factory=dict)
 
@@ -52,6 +55,7 @@ class SimulatedSecret:
 
     def move(self, stage: str, version_id: str) -> None:
         """Put a label on a version; AWSPREVIOUS follows AWSCURRENT."""
+        self.created_at.setdefault(version_id, SystemClock().now().timestamp())
         if stage == CURRENT and self.stages.get(CURRENT, version_id) != version_id:
             self.stages[PREVIOUS] = self.stages[CURRENT]
         self.stages[stage] = version_id
@@ -141,6 +145,8 @@ class SimulatedSecretsManager:
                 return self._put_version(self._find(members), members)
             case "UpdateSecretVersionStage":
                 return self._update_stage(self._find(members), members)
+            case "ListSecretVersionIds":
+                return self._list(self._find(members))
             case _:
                 raise SimulatedError("UnknownOperationException")
 
@@ -158,11 +164,23 @@ class SimulatedSecretsManager:
             "VersionIdsToStages": {key: labels for key, labels in described.items() if labels},
         }
 
+    def _list(self, secret: SimulatedSecret) -> dict[str, Any]:
+        versions = [
+            {
+                "VersionId": version_id,
+                "VersionStages": secret.labels(version_id),
+                "CreatedDate": secret.created_at[version_id],
+            }
+            for version_id in secret.values
+        ]
+        return {"Versions": versions}
+
     def _get(self, secret: SimulatedSecret, members: dict[str, Any]) -> dict[str, Any]:
-        stage = members.get("VersionStage", CURRENT)
-        version_id = secret.stages.get(stage)
-        value = None if version_id is None else secret.values[version_id]
-        if value is None or members.get("VersionId", version_id) != version_id:
+        by_id = members.get("VersionId")
+        labelled = secret.stages.get(members.get("VersionStage", CURRENT))
+        version_id = by_id if by_id and "VersionStage" not in members else labelled
+        value = None if version_id is None else secret.values.get(version_id)
+        if value is None or by_id not in {None, version_id}:
             # As AWS answers for a placeholder, which is what createSecret goes by.
             raise SimulatedError("ResourceNotFoundException")
         return {"VersionId": version_id, "SecretString": value}

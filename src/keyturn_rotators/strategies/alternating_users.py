@@ -52,7 +52,9 @@ class AlternatingUsers:
         limit = self.username_length_max or names.length_max
         return replace(names, length_max=min(limit, names.length_max)).other(username)
 
-    def propose(self, current: Credential, make_password: Callable[[], str]) -> Credential:
+    def propose(
+        self, current: Credential, make_password: Callable[[], str], _versions: Versions
+    ) -> Credential:
         """Return a login of the other user, with a fresh password."""
         other = self.other(current.username)
         return current.with_username(other).with_password(make_password())

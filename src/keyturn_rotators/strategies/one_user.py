@@ -18,7 +18,7 @@ from keyturn_rotators.strategies.strategy import (
 from keyturn_rotators.target import Engine
 
 # What may have been added to the secret since, and says nothing about whose login it is.
-_MAY_BE_NEWER: Final = frozenset({"ssl", "ca_certificate", "masterarn"})
+_MAY_BE_NEWER: Final = frozenset({"ssl", "caCertificate", "masterarn"})
 
 _log = logging.getLogger(LOGGER_NAME)
 
@@ -37,7 +37,9 @@ class OneUser(ABC):
     def engine(self) -> Engine:
         """The kind of database that the secret is for."""
 
-    def propose(self, current: Credential, make_password: Callable[[], str]) -> Credential:
+    def propose(
+        self, current: Credential, make_password: Callable[[], str], _versions: Versions
+    ) -> Credential:
         """Return the same login with a fresh password."""
         return current.with_password(make_password())
 

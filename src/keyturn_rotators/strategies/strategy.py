@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Protocol
 
 from keyturn_rotators.credential import Credential
@@ -10,11 +11,16 @@ from keyturn_rotators.errors import (
     LoginRefusedError,
     PasswordRefusedError,
 )
-from keyturn_rotators.target import Engine
+from keyturn_rotators.target import Target
 
 
 class Versions(Protocol):
-    """The logins that a strategy may look at."""
+    """The logins that a strategy may look at, and what is known of the secret."""
+
+    @property
+    def secret_id(self) -> str:
+        """Which secret it is."""
+        ...
 
     def current(self) -> Credential: ...
 
@@ -24,17 +30,31 @@ class Versions(Protocol):
         """Return the login of the admin secret that ``current`` names; None if it names none."""
         ...
 
+    def began_at(self) -> datetime:
+        """Return when the rotation began."""
+        ...
+
+    def has_held(self, username: str) -> bool:
+        """Return whether any version of the secret that there still is has this login's name."""
+        ...
+
 
 class Strategy(Protocol):
     """A way of changing a credential."""
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Target:
         """The kind of database that the secret is for."""
         ...
 
-    def propose(self, current: Credential, make_password: Callable[[], str]) -> Credential:
-        """Return the login that is to follow ``current``. Nothing is changed by it."""
+    def propose(
+        self, current: Credential, make_password: Callable[[], str], versions: Versions, /
+    ) -> Credential:
+        """Return the login that is to follow ``current``.
+
+        Nothing that is in use is changed by it. It may be asked for again, by a step that is
+        repeated, as long as what it returned wasn't stored.
+        """
         ...
 
     def check(self, pending: Credential, current: Credential) -> None:
@@ -53,7 +73,7 @@ class Strategy(Protocol):
         ...
 
 
-def is_accepted(engine: Engine, credential: Credential) -> bool:
+def is_accepted(engine: Target, credential: Credential) -> bool:
     """Return whether a database lets somebody in."""
     with suppress(LoginRefusedError), engine.login(credential):
         return True
@@ -70,7 +90,7 @@ def as_administrator() -> Iterator[None]:
 
 
 @contextmanager
-def unless_accepted(engine: Engine, pending: Credential) -> Iterator[None]:
+def unless_accepted(engine: Target, pending: Credential) -> Iterator[None]:
     """Let a password be refused within that works already.
 
     A database that remembers passwords takes none twice, also not from an attempt that repeats

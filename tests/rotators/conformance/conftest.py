@@ -29,11 +29,15 @@ def _cases(name: str, metafunc: pytest.Metafunc, only: Sequence[StrategyName]) -
     """Yield an engine's cases, without those that a test is not about.
 
     A module's ``STRATEGIES`` are those that its tests are about; a test marked ``kit_has(NAME)``
-    is about the kits in which that attribute isn't empty.
+    is about the kits in which that attribute isn't empty, ``kit_lacks(NAME)`` about the others.
     """
     module = _module(name)
-    needed = [mark.args[0] for mark in metafunc.definition.iter_markers("kit_has")]
-    if not all(getattr(module.KIT, attribute) for attribute in needed):
+    asked = [
+        (mark.args[0], is_needed)
+        for name, is_needed in (("kit_has", True), ("kit_lacks", False))
+        for mark in metafunc.definition.iter_markers(name)
+    ]
+    if any(bool(getattr(module.KIT, attribute)) != is_needed for attribute, is_needed in asked):
         return
     marks = [pytest.mark.engine]
     if missing := module.missing():

@@ -50,11 +50,11 @@ def test_target_that_is_down_is_named_and_can_be_rotated_when_it_is_up(
 def test_tls_that_is_asked_for_and_absent_sends_nothing_secret(bench: ConformanceBench) -> None:
     arn = bench.secret(ssl=True)
     _, password = bench.login(arn)
-    token = created(bench, arn)
+    token = bench.secrets_manager.begin_rotation(arn)
     bench.proxy.forget()
 
     with bench.kit.without_tls(), pytest.raises(EncryptionError):
-        bench.run(arn, token, Step.SET)
+        bench.rotate(arn, token)
 
     assert_nothing_changed(bench, arn)
     assert password.encode() not in bench.proxy.sent

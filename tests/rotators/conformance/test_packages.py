@@ -4,7 +4,6 @@ from functools import cache
 import io
 import json
 from pathlib import Path
-import platform
 from typing import Any
 from urllib.request import Request, urlopen
 from zipfile import ZipFile
@@ -12,22 +11,18 @@ from zipfile import ZipFile
 import pytest
 
 from keyturn.functions.deployment import Wanted, deploy
-from keyturn.functions.distributions import Architecture, Platform, Runtime
 from keyturn.functions.packaging import build, find_template
 from keyturn.functions.places import INVOCATIONS_PATH
 from keyturn_rotators.steps import Step
-from support.conformance_bench import FIRST_PASSWORD, ConformanceBench
+from support.conformance_bench import ConformanceBench
 from support.emulator import Emulator
 from support.live_api import LiveApi, unique
 from support.live_fixtures import administrator, api, server
 from support.live_rotation import Bench
+from support.platform_here import HERE
 
 __all__ = ["administrator", "api", "server"]
 
-HERE = Platform(
-    runtime=Runtime(f"python{'.'.join(platform.python_version_tuple()[:2])}"),
-    architecture=Architecture.X86_64,
-)
 ROTATIONS = 3
 
 
@@ -72,8 +67,8 @@ def answer_of(emulator: Emulator, event: dict[str, Any]) -> object:
 @pytest.mark.server
 def test_package_rotates_in_the_sandbox_of_a_server(bench: ConformanceBench, api: LiveApi) -> None:
     username = unique("app")
-    bench.kit.make_user(username, FIRST_PASSWORD)
-    document = bench.kit.document(username, FIRST_PASSWORD)
+    bench.kit.make_user(username, bench.kit.first_password)
+    document = bench.kit.document(username, bench.kit.first_password)
     if bench.needs_admin:
         admin = api.secrets.create_secret(
             Name="admin", SecretString=json.dumps(bench.kit.admin_document())
@@ -88,7 +83,7 @@ def test_package_rotates_in_the_sandbox_of_a_server(bench: ConformanceBench, api
         live.rotate_to_the_end(function)
 
         current = json.loads(live.current())
-        assert bench.kit.accepts(current["username"], current["password"])
+        assert bench.kit.accepts(*bench.names_in(current))
 
 
 def deployed(live: Bench, zipped: bytes) -> str:

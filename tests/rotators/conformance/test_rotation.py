@@ -29,6 +29,7 @@ def test_each_of_five_rotations_leaves_a_login_that_works(bench: ConformanceBenc
     ]
 
 
+@pytest.mark.kit_has("has_passwords")
 def test_alternating_users_take_turns_and_others_stay(bench: ConformanceBench) -> None:
     arn = bench.secret()
     users = [bench.login(arn)[0]]
@@ -112,6 +113,7 @@ def test_second_rotation_that_is_abandoned_takes_nothing_from_the_next(
     assert bench.is_live(arn)
 
 
+@pytest.mark.kit_has("odd_usernames")
 def test_odd_user_name_is_rotated(bench: ConformanceBench, subtests: pytest.Subtests) -> None:
     for username in bench.kit.odd_usernames:
         with subtests.test(username):
@@ -125,6 +127,7 @@ def test_odd_user_name_is_rotated(bench: ConformanceBench, subtests: pytest.Subt
             assert bench.login(arn)[0] == first
 
 
+@pytest.mark.kit_has("odd_passwords")
 def test_odd_password_is_replaced_and_may_be_the_new_one(
     bench: ConformanceBench, subtests: pytest.Subtests
 ) -> None:
@@ -140,10 +143,11 @@ def test_odd_password_is_replaced_and_may_be_the_new_one(
             assert bench.login(arn)[1] == password
 
 
+@pytest.mark.kit_has("has_passwords")
 def test_wrong_current_password_changes_nothing(bench: ConformanceBench) -> None:
     arn = bench.secret()
     username, _ = bench.login(arn)
-    bench.kit.set_password(username, "changed-behind-our-back")
+    bench.kit.set_password(username, bench.kit.other_password)
     token = bench.secrets_manager.begin_rotation(arn)
     bench.run(arn, token, Step.CREATE)
     bench.proxy.forget()
@@ -151,12 +155,13 @@ def test_wrong_current_password_changes_nothing(bench: ConformanceBench) -> None
     with pytest.raises(LoginRefusedError, match="AWSCURRENT"):
         bench.run(arn, token, Step.SET)
 
-    assert bench.kit.accepts(username, "changed-behind-our-back")
+    assert bench.kit.accepts(username, bench.kit.other_password)
     assert not bench.is_live(arn, "AWSPENDING")
     admin = bench.kit.admin_document()["username"]
     assert admin.encode() not in bench.proxy.sent
 
 
+@pytest.mark.kit_has("has_passwords")
 def test_database_that_lost_its_last_change_is_recovered(bench: ConformanceBench) -> None:
     arn = bench.secret()
     bench.rotate(arn)
@@ -175,18 +180,17 @@ def test_database_that_lost_its_last_change_is_recovered(bench: ConformanceBench
     assert bench.kit.accepts(username, previous) is keeps_two
 
 
-@pytest.mark.parametrize("key", ["username", "host", "port", "masterarn"])
 @pytest.mark.parametrize("step", [Step.SET, Step.TEST, Step.FINISH])
 def test_pending_value_for_elsewhere_is_refused_at_every_step(
-    bench: ConformanceBench, key: str, step: Step
+    bench: ConformanceBench, step: Step, subtests: pytest.Subtests
 ) -> None:
     arn = bench.secret()
     proposed = bench.proposed(arn)
-    elsewhere = {"username": "other", "host": "127.0.0.2", "port": 1, "masterarn": "arn:x"}
-    token = bench.secrets_manager.begin_rotation(arn, {**proposed, key: elsewhere[key]})
     bench.proxy.forget()
 
-    with pytest.raises(DifferentTargetError, match=key):
-        bench.run(arn, token, step)
+    for key, value in bench.kit.elsewhere.items():
+        token = bench.secrets_manager.begin_rotation(arn, {**proposed, key: value})
+        with subtests.test(key), pytest.raises(DifferentTargetError, match=key):
+            bench.run(arn, token, step)
 
     assert not bench.proxy.sent

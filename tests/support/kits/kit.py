@@ -5,11 +5,13 @@ own statements. Its file has ``start``, which is named in ``kits.registry``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from typing_extensions import override
 
 from keyturn_rotators.strategies import AlternatingUsers, DualCredential, SingleUser, Strategy
 
@@ -38,6 +40,10 @@ class Kit(ABC):
         template: what ``keyturn function package`` calls the engine.
         engine: what is tested.
         strategies: those that the engine has.
+        first_password, other_password: two that a user may have.
+        elsewhere: what makes a secret's value one for another user or place, key by key.
+        has_passwords: whether a login is a password that a function makes; not where the target
+            makes what logs in (``IssuingEngine``): ``make_user`` then has one made.
         powers: two things that a user can be allowed, by names of the kit's own.
         odd_usernames, odd_passwords: the worst that the server takes, also the longest.
         refused_password: one that the server doesn't take; None if it takes all.
@@ -53,6 +59,15 @@ class Kit(ABC):
     template: str
     engine: Any
     strategies: Sequence[StrategyName]
+    first_password: str = "first-password"
+    other_password: str = "changed-behind-our-back"
+    elsewhere: Mapping[str, object] = {
+        "username": "other",
+        "host": "127.0.0.2",
+        "port": 1,
+        "masterarn": "arn:x",
+    }
+    has_passwords: bool = True
     powers: tuple[str, str]
     odd_usernames: Sequence[str] = ()
     odd_passwords: Sequence[str] = ()
@@ -66,6 +81,14 @@ class Kit(ABC):
     @abstractmethod
     def address(self) -> tuple[str, int]:
         """Where the server listens, without TLS unless ``without_tls`` says otherwise."""
+
+    def strategy(self, name: StrategyName, _port: int) -> Strategy:
+        """Return a strategy for the engine.
+
+        Args:
+            _port: where a proxy to the server listens, for engines that no secret tells of it.
+        """
+        return STRATEGIES[name](self.engine)
 
     def without_tls(self) -> AbstractContextManager[None]:
         """Let a server that has TLS do without, until the end of the block."""
@@ -117,6 +140,41 @@ class Kit(ABC):
     def log(self) -> bytes:
         """Return what the server has logged: nothing, unless ``logs_statements``."""
         return b""
+
+
+class IssuingKit(Kit):
+    """A running server that makes keys or tokens itself.
+
+    Attributes:
+        is_full_with_two: whether it makes no third one for a user.
+    """
+
+    has_passwords = False
+    is_full_with_two: bool = False
+
+    @abstractmethod
+    def issued(self, document: Document) -> set[str]:
+        """Return the names of everything that it has made for a secret's user."""
+
+    @abstractmethod
+    def issue_another(self, document: Document) -> tuple[str, str]:
+        """Make one for a secret's user that the secret knows nothing of."""
+
+    @abstractmethod
+    def withdraw(self, document: Document) -> None:
+        """Withdraw the one that a secret's value has."""
+
+    @override
+    def set_password(self, username: str, password: str) -> None:
+        raise AssertionError(f"nobody chooses what lets {username} in")
+
+    @override
+    def allow(self, username: str, power: str) -> None:
+        raise AssertionError(f"no test is about what {username} may do besides: {power}")
+
+    @override
+    def forbid(self, username: str, power: str) -> None:
+        raise AssertionError(f"no test is about what {username} may do besides: {power}")
 
 
 Start = Callable[[Path], AbstractContextManager[Kit]]

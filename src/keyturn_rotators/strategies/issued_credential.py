@@ -1,0 +1,137 @@
+"""Issued credential: the target makes the next key or token, and the one before goes on working.
+
+* ``createSecret`` has it issued, since only the target can make one; whoever logs in with
+  AWSCURRENT, or the administrator whose secret AWSCURRENT names (``masterarn``) where the user may
+  not. Nothing is issued before AWSCURRENT, or else AWSPREVIOUS, has logged in.
+* What AWSCURRENT replaced is withdrawn when the next rotation begins, not before: no login is
+  refused, also of an application that looks at its secret seldom.
+* What is withdrawn was made for this secret, by one of these proofs: AWSPREVIOUS holds it; it has
+  this secret's mark; or, at targets that take no marks, any version holds it, or it was issued
+  since the rotation began, as by an attempt that died before it could store it. Every other one
+  is left alone.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys-rotate.html
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+import logging
+from time import sleep
+
+from keyturn_rotators.credential import Credential, differing_keys
+from keyturn_rotators.errors import (
+    DifferentTargetError,
+    LoginRefusedError,
+    MissingRightError,
+    NotRotatableError,
+)
+from keyturn_rotators.logs import LOGGER_NAME
+from keyturn_rotators.strategies.strategy import Versions, as_administrator, is_accepted
+from keyturn_rotators.target import Issued, Issuer, IssuingEngine
+
+_log = logging.getLogger(LOGGER_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCredential:
+    """Has the target issue a key or token beside the one in use.
+
+    Attributes:
+        sleep: waits some seconds, for a target that takes a while to know what it issued.
+    """
+
+    engine: IssuingEngine
+    sleep: Callable[[float], None] = sleep
+
+    def propose(
+        self, current: Credential, _make_password: Callable[[], str], versions: Versions
+    ) -> Credential:
+        """Withdraw what no version needs any more, and have the next credential issued.
+
+        Raises:
+            LoginRefusedError: none of the secret's credentials is the target's.
+            AdminLoginRefusedError: the admin secret's isn't.
+        """
+        working = self._working(current, versions)
+        try:
+            return self._issue(self.engine.login(working), current, working, versions)
+        except MissingRightError:
+            admin = versions.administrator(working)
+            if admin is None:
+                raise
+            with as_administrator():
+                administration = self.engine.administer(admin, working)
+                return self._issue(administration, current, working, versions)
+
+    def check(self, pending: Credential, current: Credential) -> None:
+        """Refuse another place, or what isn't another credential; see ``Strategy``."""
+        keys = differing_keys(pending, current)
+        if more := [key for key in keys if key != current.username_key]:
+            raise DifferentTargetError(pending.stage, more)
+        if not keys:
+            raise NotRotatableError(
+                f"The {pending.stage} version has AWSCURRENT's {current.username_key}, so it is "
+                "the one to replace. Remove AWSPENDING with: aws secretsmanager "
+                "update-secret-version-stage; then rotate again."
+            )
+
+    def apply(self, pending: Credential, versions: Versions) -> None:
+        """Wait until the target takes what it issued.
+
+        Raises:
+            LoginRefusedError: it doesn't, for longer than it may take.
+        """
+        self.check(pending, versions.current())
+        for seconds in self.engine.pauses_seconds:
+            if is_accepted(self.engine, pending):
+                return
+            self.sleep(seconds)
+        with self.engine.login(pending) as session:
+            session.probe()
+
+    def _working(self, current: Credential, versions: Versions) -> Credential:
+        try:
+            with self.engine.login(current):
+                return current
+        except LoginRefusedError as refusal:
+            previous = versions.previous()
+            if previous is None or set(differing_keys(previous, current)) - {current.username_key}:
+                raise
+            with suppress(LoginRefusedError), self.engine.login(previous):
+                _log.warning("createSecret: AWSCURRENT was refused; going on with AWSPREVIOUS")
+                return previous
+            raise refusal from None
+
+    def _issue(
+        self,
+        login: AbstractContextManager[Issuer],
+        current: Credential,
+        working: Credential,
+        versions: Versions,
+    ) -> Credential:
+        with login as issuer:
+            for each in issuer.issued(working):
+                if each.name != working.username and _is_ours(each, versions):
+                    _log.info("createSecret: %s is withdrawn: it came before", each.name)
+                    issuer.withdraw(working, each.name)
+            name, secret = issuer.issue(working, mark_of(versions))
+        return current.with_username(name).with_password(secret)
+
+
+def mark_of(versions: Versions) -> str:
+    """Return what a target can show of which secret something was issued for."""
+    return f"keyturn {versions.secret_id}"
+
+
+def _is_ours(issued: Issued, versions: Versions) -> bool:
+    previous = versions.previous()
+    if previous is not None and issued.name == previous.username:
+        return True
+    if issued.mark is not None:
+        return issued.mark == mark_of(versions)
+    if versions.has_held(issued.name):
+        return True
+    # Targets tell whole seconds.
+    began_at = versions.began_at().replace(microsecond=0)
+    return issued.issued_at is not None and issued.issued_at >= began_at
