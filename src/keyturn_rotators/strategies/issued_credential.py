@@ -16,8 +16,11 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+import hashlib
 import logging
+from secrets import token_hex
 from time import sleep
+from typing import Final
 
 from keyturn_rotators.credential import Credential, differing_keys
 from keyturn_rotators.errors import (
@@ -29,6 +32,10 @@ from keyturn_rotators.errors import (
 from keyturn_rotators.logs import LOGGER_NAME
 from keyturn_rotators.strategies.strategy import Versions, as_administrator, is_accepted
 from keyturn_rotators.target import Issued, Issuer, IssuingEngine
+
+# A mark is short, of letters, digits and dashes: targets have rules for names.
+_DIGEST_LETTERS: Final = 20
+_UNIQUE_BYTES: Final = 4
 
 _log = logging.getLogger(LOGGER_NAME)
 
@@ -115,13 +122,16 @@ class IssuedCredential:
                 if each.name != working.username and _is_ours(each, versions):
                     _log.info("createSecret: %s is withdrawn: it came before", each.name)
                     issuer.withdraw(working, each.name)
-            name, secret = issuer.issue(working, mark_of(versions))
+            # Targets may want names that none of the user's others has.
+            mark = f"{mark_of(versions)}-{token_hex(_UNIQUE_BYTES)}"
+            name, secret = issuer.issue(working, mark)
         return current.with_username(name).with_password(secret)
 
 
 def mark_of(versions: Versions) -> str:
-    """Return what a target can show of which secret something was issued for."""
-    return f"keyturn {versions.secret_id}"
+    """Return how the marks begin of what was issued for a secret."""
+    digest = hashlib.sha256(versions.secret_id.encode()).hexdigest()
+    return f"keyturn-{digest[:_DIGEST_LETTERS]}"
 
 
 def _is_ours(issued: Issued, versions: Versions) -> bool:
@@ -129,7 +139,7 @@ def _is_ours(issued: Issued, versions: Versions) -> bool:
     if previous is not None and issued.name == previous.username:
         return True
     if issued.mark is not None:
-        return issued.mark == mark_of(versions)
+        return issued.mark.startswith(mark_of(versions))
     if versions.has_held(issued.name):
         return True
     # Targets tell whole seconds.

@@ -44,6 +44,7 @@ def test_package_rotates_by_lambdas_runtime_client_alone(
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "SECRETS_MANAGER_ENDPOINT": bench.secrets_manager.endpoint,
+        **bench.kit.variables,
     }
 
     with Emulator.run(tmp_path, variables) as emulator:
@@ -78,6 +79,9 @@ def test_package_rotates_in_the_sandbox_of_a_server(bench: ConformanceBench, api
         api, api.secrets.create_secret(Name="a", SecretString=json.dumps(document))["VersionId"]
     )
     function = deployed(live, package(bench.kit.template, bench.name))
+    live.api.functions.update_function_configuration(
+        FunctionName=function, Environment={"Variables": dict(bench.kit.variables)}
+    )
 
     for _ in range(ROTATIONS):
         live.rotate_to_the_end(function)

@@ -9,11 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from typing_extensions import override
 
-from keyturn_rotators.strategies import AlternatingUsers, DualCredential, SingleUser, Strategy
+from keyturn_rotators.strategies import (
+    AlternatingUsers,
+    DualCredential,
+    IssuedCredential,
+    SingleUser,
+    Strategy,
+)
 
 Document = dict[str, Any]
 
@@ -44,6 +51,7 @@ class Kit(ABC):
         elsewhere: what makes a secret's value one for another user or place, key by key.
         has_passwords: whether a login is a password that a function makes; not where the target
             makes what logs in (``IssuingEngine``): ``make_user`` then has one made.
+        variables: the function's environment, besides where Secrets Manager is.
         powers: two things that a user can be allowed, by names of the kit's own.
         odd_usernames, odd_passwords: the worst that the server takes, also the longest.
         refused_password: one that the server doesn't take; None if it takes all.
@@ -61,13 +69,11 @@ class Kit(ABC):
     strategies: Sequence[StrategyName]
     first_password: str = "first-password"
     other_password: str = "changed-behind-our-back"
-    elsewhere: Mapping[str, object] = {
-        "username": "other",
-        "host": "127.0.0.2",
-        "port": 1,
-        "masterarn": "arn:x",
-    }
+    elsewhere: Mapping[str, object] = MappingProxyType(
+        {"username": "other", "host": "127.0.0.2", "port": 1, "masterarn": "arn:x"}
+    )
     has_passwords: bool = True
+    variables: Mapping[str, str] = MappingProxyType({})
     powers: tuple[str, str]
     odd_usernames: Sequence[str] = ()
     odd_passwords: Sequence[str] = ()
@@ -151,6 +157,10 @@ class IssuingKit(Kit):
 
     has_passwords = False
     is_full_with_two: bool = False
+
+    @override
+    def strategy(self, _name: StrategyName, _port: int) -> Strategy:
+        return IssuedCredential(self.engine)
 
     @abstractmethod
     def issued(self, document: Document) -> set[str]:

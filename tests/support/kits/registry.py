@@ -7,6 +7,7 @@ A module has ``KIT``, the class; ``start``, which runs a server in a folder that
 from typing import Final
 
 KITS: Final = {
+    "apikey": "support.kits.apikey",
     "iam": "support.kits.iam",
     "mariadb": "support.kits.mariadb",
     "mongodb": "support.kits.mongodb",
