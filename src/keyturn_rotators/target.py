@@ -192,6 +192,11 @@ class IssuingEngine(Target, Protocol):
         """How long to wait, and again, for what was issued to be known everywhere."""
         ...
 
+    @property
+    def shows_names(self) -> bool:
+        """Whether who logs in has shown its name too, rather than a secret alone."""
+        ...
+
     def login(self, credential: Credential) -> AbstractContextManager[Issuer]: ...
 
     def administer(self, admin: Credential, current: Credential) -> AbstractContextManager[Issuer]:

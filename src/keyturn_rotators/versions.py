@@ -112,8 +112,8 @@ class SecretVersions:
                 return version["CreatedDate"]
         raise NotRotatableError(f"{self.secret_id} has no version {self.token} any more.")
 
-    def has_held(self, username: str) -> bool:
-        """Return whether any version of the secret that there still is has this login's name.
+    def held(self, username: str) -> Credential | None:
+        """Return the login of this name that any version of the secret has that there still is.
 
         Also those without a label, such as an abandoned rotation's.
         """
@@ -125,8 +125,8 @@ class SecretVersions:
             except SecretValueError:
                 continue
             if held is not None and held.username == username:
-                return True
-        return False
+                return held
+        return None
 
     def _all(self) -> Iterator["SecretVersionsListEntryTypeDef"]:
         request: ListSecretVersionIdsRequestTypeDef = {

@@ -1,6 +1,7 @@
 """Keys of an HTTP API: what it may be told of, whose a key is, and what is never sent or said."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 import json
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,30 @@ def test_secret_that_names_somebody_elses_owner_gets_no_key_of_theirs(api: ApiKe
     api.administrators.add("admin")
     current = current_of(api, "mine", owner="theirs", masterarn="arn:admin")
 
-    with pytest.raises(LoginRefusedError, match="is of mine"):
+    with pytest.raises(LoginRefusedError, match="owner is mine"):
         propose(described(), current, current_of(api, "admin"))
 
     assert [key for key in api.keys.values() if key.owner == "theirs"] == []
+
+
+@pytest.mark.parametrize("shows_id", [True, False])
+def test_administrator_withdraws_what_a_version_names_only_if_the_key_is_shown_to_be_it(
+    api: ApiKeyServer, *, shows_id: bool
+) -> None:
+    api.administrators.add("admin")
+    admin = current_of(api, "admin")
+    test = DESCRIPTION["test"] | ({} if shows_id else {"id": None})
+    engine = described(test={name: value for name, value in test.items() if value})
+    current, mine = (current_of(api, masterarn="arn:admin") for _ in range(2))
+    theirs = api.make(OWNER, "of another application")
+    forged = replace(mine, username=str(theirs.id))
+
+    for before in (forged, mine):
+        versions = GivenVersions(now=current, before=before, admin=admin)
+        IssuedCredential(engine).propose(current, lambda: "", versions)
+
+    assert theirs.id in api.keys
+    assert (int(mine.username) in api.keys) is not shows_id
 
 
 def test_user_who_may_not_is_told_so(api: ApiKeyServer) -> None:

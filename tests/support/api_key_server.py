@@ -22,7 +22,7 @@ from support.certificates import Certificate
 #: What a rotation function is told of it.
 DESCRIPTION: Final[dict[str, Any]] = {
     "authorization": {"header": "Authorization", "value": "Bearer {key}"},
-    "test": {"method": "GET", "path": "/v1/me", "owner": "user.id"},
+    "test": {"method": "GET", "path": "/v1/me", "owner": "user.id", "id": "key"},
     "list": {
         "method": "GET",
         "path": "/v1/users/{owner}/keys",
@@ -109,7 +109,7 @@ class ApiKeyServer:
             return 401, {"message": f"unknown key {bearer}"}
         match method, [unquote(part) for part in path.split("/")[1:]]:
             case "GET", ["v1", "me"]:
-                return 200, {"user": {"id": key.owner}}
+                return 200, {"user": {"id": key.owner}, "key": key.id}
             case "GET", ["v1", "reports", name]:
                 return (200, {}) if key.owner in self.readers.get(name, ()) else (403, {})
             case _, ["v1", "users", owner, "keys", *number]:

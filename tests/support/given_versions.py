@@ -31,8 +31,9 @@ class GivenVersions:
     def began_at(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC)
 
-    def has_held(self, username: str) -> bool:
-        return username == self.now.username
+    def held(self, username: str) -> Credential | None:
+        known = [self.now] if self.before is None else [self.now, self.before]
+        return next((each for each in known if each.username == username), None)
 
 
 def set_other(engine: CloningEngine, versions: GivenVersions) -> Credential:

@@ -23,7 +23,6 @@ from keyturn_rotators.errors import (
     MissingRightError,
     StatementFailedError,
     UnreachableError,
-    without_values,
 )
 from keyturn_rotators.target import Issued
 
@@ -60,12 +59,19 @@ class ApiKey:
     def defaults(self) -> Defaults:
         return _DEFAULTS
 
+    @property
+    def shows_names(self) -> bool:
+        """As the API does: where its answer to ``test`` has the key's id."""
+        return "id" in self.description.test.read
+
     @contextmanager
     def login(self, credential: Credential) -> Iterator["ApiKeyIssuer"]:
-        """Send the key, and see whose it is; see ``target.IssuingEngine``."""
+        """Send the key, and see whose and which it is; see ``target.IssuingEngine``."""
         with self._connected(credential) as issuer:
             if self.description.knows_owner:
-                issuer.require_owner(_owner(credential))
+                issuer.require_shown(_OWNER, _owner(credential))
+            if self.shows_names:
+                issuer.require_shown("id", credential.username)
             yield issuer
 
     @contextmanager
@@ -114,13 +120,17 @@ class ApiKeyIssuer:
             )
         self._tested = answer
 
-    def require_owner(self, owner: str) -> None:
-        """Refuse a key that isn't of the secret's owner."""
-        found = self._description.test.found(_OWNER, self._tested)
-        if str(found) != owner:
-            said = f"the key is of {found}, and the secret's {_OWNER} is {owner}"
-            said = without_values(said, self._credential.password)
-            raise LoginRefusedError(self._credential.where, self._credential.stage, said)
+    def require_shown(self, name: str, expected: str) -> None:
+        """Refuse a key of which the answer to ``test`` says another owner or id than the secret.
+
+        Raises:
+            LoginRefusedError: it does.
+        """
+        found = self._description.test.found(name, self._tested)
+        if str(found) != expected:
+            said = f"the key's {name} is {found}, and the secret says {expected}"
+            where, stage = self._credential.where, self._credential.stage
+            raise LoginRefusedError(where, stage, self._http.said(said))
 
     def issued(self, whose: Credential) -> Sequence[Issued]:
         """Return the keys that the description's ``list`` tells of."""
@@ -166,7 +176,7 @@ class ApiKeyIssuer:
 
     def _said(self, status: int, answer: Any) -> str:  # noqa: ANN401 - a server's answer
         reason = answer.get("message", "") if isinstance(answer, dict) else ""
-        return without_values(f"HTTP {status} {reason}", self._credential.password)
+        return self._http.said(f"HTTP {status} {reason}")
 
 
 def _owner(credential: Credential) -> str:

@@ -4,7 +4,7 @@ Not by the secret: who may write a secret would then say what is sent with an ad
 
     {
       "authorization": {"header": "Authorization", "value": "Bearer {key}"},
-      "test":     {"method": "GET", "path": "/v1/me", "owner": "id"},
+      "test":     {"method": "GET", "path": "/v1/me", "owner": "user.id", "id": "key.id"},
       "list":     {"method": "GET", "path": "/v1/users/{owner}/keys",
                    "keys": "keys[].{id: id, mark: name}"},
       "issue":    {"method": "POST", "path": "/v1/users/{owner}/keys",
@@ -15,6 +15,7 @@ Not by the secret: who may write a secret would then say what is sent with an ad
 * In paths and in a body's texts ``{id}`` is a key's id, ``{mark}`` what a fresh one is to be
   called, and ``{owner}`` the secret's member of that name.
 * What is read from an answer is said in JMESPath, the language of the AWS CLI's ``--query``.
+* ``id`` may be left out of ``test``; where it is there, the answer must be the secret's key's.
 * Who names an ``{owner}`` must let ``test`` say whose a key is: an administrator would otherwise
   make keys for whomever a secret names.
 

@@ -87,6 +87,11 @@ class Iam:
     def defaults(self) -> Defaults:
         return _DEFAULTS
 
+    @property
+    def shows_names(self) -> bool:
+        """A signature is good with the access key's own id alone."""
+        return True
+
     @contextmanager
     def login(self, credential: Credential) -> Iterator["IamIssuer"]:
         """Show whose key it is; see ``target.IssuingEngine``.

@@ -4,7 +4,7 @@
   http.client would be without TLS.
 * There is TLS, verified, unless the secret says ``"ssl": false``: the password or token is sent
   with each request.
-* A redirection isn't followed.
+* A redirection isn't followed. A cookie is sent back, as a session needs it.
 
 HTTP: RFC 9110
 """
@@ -12,6 +12,7 @@ HTTP: RFC 9110
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
+from http.cookies import CookieError, SimpleCookie
 import json
 import socket
 import ssl
@@ -43,6 +44,10 @@ class JsonHttp:
         self._connection = connection
         self._credential = credential
         self._headers = {"Content-Type": "application/json", **headers}
+        # A scheme's name before a blank is none.
+        tokens = {value.rpartition(" ")[2] for value in headers.values()}
+        self._secrets = sorted({*tokens, credential.password}, key=len, reverse=True)
+        self._cookies: SimpleCookie = SimpleCookie()
 
     @classmethod
     @contextmanager
@@ -69,13 +74,23 @@ class JsonHttp:
         """
         sent = None if body is None else json.dumps(body).encode()
         try:
-            self._connection.request(method, path, sent, self._headers)
+            self._connection.request(method, path, sent, {**self._headers, **self._cookie()})
             response = self._connection.getresponse()
             text = response.read(ANSWER_BYTES_MAX)
-        except (OSError, HTTPException) as error:
-            said = without_values(str(error) or type(error).__name__, self._credential.password)
+            for cookie in response.headers.get_all("Set-Cookie", ()):
+                self._cookies.load(cookie)
+        except (OSError, HTTPException, CookieError) as error:
+            said = self.said(str(error) or type(error).__name__)
             raise ConnectionLostError(self._credential.where, said) from None
         return response.status, _parsed(text)
+
+    def said(self, text: str) -> str:
+        """Return what a server said, without what was sent to it: servers repeat headers."""
+        return without_values(text, *self._secrets)
+
+    def _cookie(self) -> Mapping[str, str]:
+        pairs = [f"{each.key}={each.coded_value}" for each in self._cookies.values()]
+        return {"Cookie": "; ".join(pairs)} if pairs else {}
 
 
 def _connected(credential: Credential, ca_file: str | None) -> HTTPConnection:

@@ -21,7 +21,6 @@ from keyturn_rotators.errors import (
     SecretValueError,
     StatementFailedError,
     UnreachableError,
-    without_values,
 )
 
 _UNAUTHORISED: Final = 401
@@ -101,7 +100,7 @@ class ManagementApi:
         return answer
 
     def _said(self, answer: Any) -> str:  # noqa: ANN401 - a server's answer
-        return without_values(_reason(answer) or "no reason given", self._credential.password)
+        return self._http.said(_reason(answer) or "no reason given")
 
 
 def _path(parts: tuple[str, ...]) -> str:

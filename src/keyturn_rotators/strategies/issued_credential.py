@@ -9,12 +9,14 @@
   this secret's mark; or, at targets that take no marks, any version holds it, or it was issued
   since the rotation began, as by an attempt that died before it could store it. Every other one
   is left alone.
+* An administrator withdraws what a version holds only if that logs in, at targets where this shows
+  its name too: whoever may write versions could otherwise name another's.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys-rotate.html
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 import hashlib
 import logging
@@ -62,14 +64,16 @@ class IssuedCredential:
         """
         working = self._working(current, versions)
         try:
-            return self._issue(self.engine.login(working), current, working, versions)
+            with self.engine.login(working) as issuer:
+                self._tidy(issuer, working, versions, is_known=_by_name)
+                return self._issue(issuer, current, working, versions)
         except MissingRightError:
             admin = versions.administrator(working)
             if admin is None:
                 raise
-            with as_administrator():
-                administration = self.engine.administer(admin, working)
-                return self._issue(administration, current, working, versions)
+            with as_administrator(), self.engine.administer(admin, working) as issuer:
+                self._tidy(issuer, working, versions, is_known=self._is_shown)
+                return self._issue(issuer, current, working, versions)
 
     def check(self, pending: Credential, current: Credential) -> None:
         """Refuse another place, or what isn't another credential; see ``Strategy``."""
@@ -110,21 +114,39 @@ class IssuedCredential:
                 return previous
             raise refusal from None
 
-    def _issue(
+    def _is_shown(self, held: Credential) -> bool:
+        if self.engine.shows_names and is_accepted(self.engine, held):
+            return True
+        _log.warning(
+            "createSecret: %s is left alone: that it is the secret's, its name alone says. If it "
+            "is, withdraw it",
+            held.username,
+        )
+        return False
+
+    def _tidy(
         self,
-        login: AbstractContextManager[Issuer],
-        current: Credential,
+        issuer: Issuer,
         working: Credential,
         versions: Versions,
+        is_known: Callable[[Credential], bool],
+    ) -> None:
+        """Withdraw what was made for the secret before, but for what is in use.
+
+        Args:
+            is_known: whether a version's credential is more than a name that somebody wrote.
+        """
+        for each in issuer.issued(working):
+            if each.name != working.username and _is_ours(each, versions, is_known):
+                _log.info("createSecret: %s is withdrawn: it came before", each.name)
+                issuer.withdraw(working, each.name)
+
+    def _issue(
+        self, issuer: Issuer, current: Credential, working: Credential, versions: Versions
     ) -> Credential:
-        with login as issuer:
-            for each in issuer.issued(working):
-                if each.name != working.username and _is_ours(each, versions):
-                    _log.info("createSecret: %s is withdrawn: it came before", each.name)
-                    issuer.withdraw(working, each.name)
-            # Targets may want names that none of the user's others has.
-            mark = f"{mark_of(versions)}-{token_hex(_UNIQUE_BYTES)}"
-            name, secret = issuer.issue(working, mark)
+        # Targets may want names that none of the user's others has.
+        mark = f"{mark_of(versions)}-{token_hex(_UNIQUE_BYTES)}"
+        name, secret = issuer.issue(working, mark)
         return current.with_username(name).with_password(secret)
 
 
@@ -134,14 +156,23 @@ def mark_of(versions: Versions) -> str:
     return f"keyturn-{digest[:_DIGEST_LETTERS]}"
 
 
-def _is_ours(issued: Issued, versions: Versions) -> bool:
-    previous = versions.previous()
-    if previous is not None and issued.name == previous.username:
+def _is_ours(issued: Issued, versions: Versions, is_known: Callable[[Credential], bool]) -> bool:
+    if issued.mark is not None and issued.mark.startswith(mark_of(versions)):
         return True
-    if issued.mark is not None:
-        return issued.mark.startswith(mark_of(versions))
-    if versions.has_held(issued.name):
-        return True
+    if held := _held(issued, versions):
+        return is_known(held)
+    if issued.issued_at is None:
+        return False
     # Targets tell whole seconds.
-    began_at = versions.began_at().replace(microsecond=0)
-    return issued.issued_at is not None and issued.issued_at >= began_at
+    return issued.issued_at >= versions.began_at().replace(microsecond=0)
+
+
+def _by_name(_held: Credential) -> bool:
+    return True
+
+
+def _held(issued: Issued, versions: Versions) -> Credential | None:
+    previous = versions.previous()
+    if previous is not None and previous.username == issued.name:
+        return previous
+    return versions.held(issued.name) if issued.mark is None else None

@@ -34,8 +34,8 @@ class Versions(Protocol):
         """Return when the rotation began."""
         ...
 
-    def has_held(self, username: str) -> bool:
-        """Return whether any version of the secret that there still is has this login's name."""
+    def held(self, username: str) -> Credential | None:
+        """Return the login of this name that any version has, also one without a label."""
         ...
 
 

@@ -9,6 +9,8 @@ from typing import Final
 KITS: Final = {
     "apikey": "support.kits.apikey",
     "iam": "support.kits.iam",
+    "influxdb": "support.kits.influxdb",
+    "influxdb_tokens": "support.kits.influxdb_tokens",
     "mariadb": "support.kits.mariadb",
     "mongodb": "support.kits.mongodb",
     "mysql": "support.kits.mysql",
