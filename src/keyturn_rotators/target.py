@@ -1,9 +1,9 @@
 """What a strategy asks of a database, whichever it is.
 
 A strategy knows logins and what to change, no SQL; an engine knows its driver and its SQL, no
-secrets and no API. Every one is a ``Target``. One whose passwords can be changed is an ``Engine``,
-and if it can keep two passwords of a user a ``DualEngine``, if it can make one user like another a
-``CloningEngine``. One that makes keys or tokens itself is an ``IssuingEngine``.
+secrets and no API. Every one is a ``Target``. One whose passwords can be changed is an ``Engine``;
+one that can keep two passwords of a user a ``DualEngine``, one that can make one user like another
+a ``CloningEngine``. One that makes keys or tokens itself is an ``IssuingEngine``.
 
 Every method may raise, besides what it says:
 
@@ -84,7 +84,7 @@ class Engine(Target, Protocol):
         ...
 
 
-class DualSession(Session, Protocol):
+class DualSession(Login, Protocol):
     """A login to a database whose users may have two passwords at once."""
 
     def keep_two_passwords(self, kept: str, fresh: str) -> None:
@@ -96,7 +96,7 @@ class DualSession(Session, Protocol):
         ...
 
 
-class DualAdministration(Administration, Protocol):
+class DualAdministration(Protocol):
     """An administrator's login to a database whose users may have two passwords at once."""
 
     def keep_two_passwords(self, username: str, kept: str, fresh: str) -> None:
@@ -108,14 +108,16 @@ class DualAdministration(Administration, Protocol):
         ...
 
 
-class DualEngine(Engine, Protocol):
+class DualEngine(Target, Protocol):
     """A kind of database whose users may have two passwords at once."""
 
     def login(self, credential: Credential) -> AbstractContextManager[DualSession]: ...
 
     def administer(
         self, admin: Credential, current: Credential
-    ) -> AbstractContextManager[DualAdministration]: ...
+    ) -> AbstractContextManager[DualAdministration]:
+        """Log in as an administrator; see ``Engine``."""
+        ...
 
 
 class CloningAdministration(Administration, Protocol):

@@ -15,7 +15,7 @@ from keyturn_rotators.strategies.strategy import (
     is_accepted,
     unless_accepted,
 )
-from keyturn_rotators.target import Engine
+from keyturn_rotators.target import Target
 
 # What may have been added to the secret since, and says nothing about whose login it is.
 _MAY_BE_NEWER: Final = frozenset({"ssl", "caCertificate", "masterarn"})
@@ -34,7 +34,7 @@ class OneUser(ABC):
 
     @property
     @abstractmethod
-    def engine(self) -> Engine:
+    def engine(self) -> Target:
         """The kind of database that the secret is for."""
 
     def propose(

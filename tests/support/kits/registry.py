@@ -21,5 +21,6 @@ KITS: Final = {
     "rabbitmq": "support.kits.rabbitmq",
     "redis": "support.kits.redis",
     "redshift": "support.kits.redshift",
+    "ssh": "support.kits.ssh",
     "valkey": "support.kits.valkey",
 }
