@@ -32,6 +32,8 @@ from support.rotation_bench import Bench
 
 # What a Lambda runtime brings along.
 PROVIDED = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
+# Engines whose tests run no package, for there is no server; and a compiled part of their drivers.
+SIMULATED = [("sqlserver", "pymssql/_pymssql.cpython-312-")]
 RUN_STEPS = """
 import json, logging, sys
 import lambda_function
@@ -137,6 +139,19 @@ def test_every_template_is_listed_with_what_it_does() -> None:
     assert Template("postgres", "single-user", single_user) in listed
     assert listed == sorted(listed)
     assert [template for template in listed if ": " not in template.summary] == []
+
+
+@pytest.mark.parametrize(("engine", "driver"), SIMULATED)
+@pytest.mark.parametrize("architecture", Architecture)
+def test_a_package_of_a_simulated_engine_has_its_driver_for_lambda(
+    engine: str, driver: str, architecture: Architecture
+) -> None:
+    target = Platform(runtime=Runtime.PYTHON_3_12, architecture=architecture)
+
+    names = names_in(build(find_template(engine, "single-user"), target))
+
+    assert "lambda_function.py" in names
+    assert [name for name in names if name.startswith(driver) and name.endswith(".so")]
 
 
 def test_an_unknown_template_is_refused_with_those_there_are() -> None:

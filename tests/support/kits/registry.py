@@ -21,6 +21,7 @@ KITS: Final = {
     "rabbitmq": "support.kits.rabbitmq",
     "redis": "support.kits.redis",
     "redshift": "support.kits.redshift",
+    "sqlserver": "support.kits.sqlserver",
     "ssh": "support.kits.ssh",
     "valkey": "support.kits.valkey",
 }
