@@ -56,6 +56,7 @@ class Defaults:
         password_key: its key for what proves it.
         make_password: makes what isn't a text of random letters; None for what a policy makes.
         own_keys: the keys that only this engine knows, and that say who logs in or where.
+        password_length: of a fresh password, where nobody says another.
         unusable_letters: what no password of it can hold, or no driver can send.
     """
 
@@ -67,6 +68,7 @@ class Defaults:
     password_key: str = "password"
     make_password: Callable[[], str] | None = None
     own_keys: tuple[str, ...] = ()
+    password_length: int = 32
     unusable_letters: str = ""
 
     @property

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
     from types_boto3_secretsmanager.type_defs import GetRandomPasswordRequestTypeDef
 
-LENGTH_DEFAULT: Final = 32
 LENGTH_MAX: Final = 4096
 # They end a name or begin a part in the connection URLs that applications build.
 EXCLUDED_DEFAULT: Final = ":/@\"'\\"
@@ -40,9 +39,13 @@ _MEMBERS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordPolicy:
-    """What a fresh password is made of."""
+    """What a fresh password is made of.
 
-    length: int = LENGTH_DEFAULT
+    Attributes:
+        length: None for the engine's own (``Defaults.password_length``).
+    """
+
+    length: int | None = None
     exclude_characters: str = EXCLUDED_DEFAULT
     exclude_numbers: bool = False
     exclude_punctuation: bool = False
@@ -85,10 +88,6 @@ class PasswordPolicy:
         members: dict[str, Any] = {_field(name): _checked(name, own[name]) for name in own}
         return replace(self, **members)
 
-    def without(self, letters: str) -> "PasswordPolicy":
-        """Return this policy with these letters left out as well."""
-        return replace(self, exclude_characters=self.exclude_characters + letters)
-
     def make_for(
         self, current: Credential, defaults: Defaults, client: "SecretsManagerClient"
     ) -> str:
@@ -100,16 +99,16 @@ class PasswordPolicy:
         if defaults.make_password is not None:
             return defaults.make_password()
         policy = self.of_secret(current.document.get("passwordPolicy"))
-        return policy.without(defaults.unusable_letters).make(client)
+        return policy.make(defaults, client)
 
-    def make(self, client: "SecretsManagerClient") -> str:
-        """Return a fresh password."""
-        return client.get_random_password(**self._request())["RandomPassword"]
+    def make(self, defaults: Defaults, client: "SecretsManagerClient") -> str:
+        """Return a fresh password that the engine takes."""
+        return client.get_random_password(**self._request(defaults))["RandomPassword"]
 
-    def _request(self) -> "GetRandomPasswordRequestTypeDef":
+    def _request(self, defaults: Defaults) -> "GetRandomPasswordRequestTypeDef":
         return {
-            "PasswordLength": self.length,
-            "ExcludeCharacters": self.exclude_characters,
+            "PasswordLength": self.length or defaults.password_length,
+            "ExcludeCharacters": self.exclude_characters + defaults.unusable_letters,
             "ExcludeNumbers": self.exclude_numbers,
             "ExcludePunctuation": self.exclude_punctuation,
             "ExcludeUppercase": self.exclude_uppercase,
@@ -118,8 +117,10 @@ class PasswordPolicy:
         }
 
 
-def _length(environment: Mapping[str, str]) -> int:
-    digits = environment.get("PASSWORD_LENGTH", str(LENGTH_DEFAULT))
+def _length(environment: Mapping[str, str]) -> int | None:
+    digits = environment.get("PASSWORD_LENGTH")
+    if digits is None:
+        return None
     is_number = digits.isascii() and digits.isdigit()
     if not is_number or not 0 < int(digits) <= LENGTH_MAX:
         raise SettingError("PASSWORD_LENGTH", f"a number from 1 to {LENGTH_MAX}")

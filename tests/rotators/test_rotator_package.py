@@ -33,7 +33,10 @@ from support.rotation_bench import Bench
 # What a Lambda runtime brings along.
 PROVIDED = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six.py")
 # Engines whose tests run no package, for there is no server; and a compiled part of their drivers.
-SIMULATED = [("sqlserver", "pymssql/_pymssql.cpython-312-")]
+SIMULATED = [
+    ("oracle", "oracledb/thin_impl.cpython-312-"),
+    ("sqlserver", "pymssql/_pymssql.cpython-312-"),
+]
 RUN_STEPS = """
 import json, logging, sys
 import lambda_function

@@ -5,6 +5,7 @@ import re
 import pytest
 from types_boto3_secretsmanager import SecretsManagerClient
 
+from keyturn_rotators.credential import Defaults
 from keyturn_rotators.errors import SecretValueError, SettingError
 from keyturn_rotators.passwords import LENGTH_MAX, PasswordPolicy
 from support.simulated_secretsmanager import SimulatedSecretsManager
@@ -12,7 +13,7 @@ from support.simulated_secretsmanager import SimulatedSecretsManager
 
 def test_without_variables_the_policy_is_that_of_awss_functions() -> None:
     assert PasswordPolicy.from_environment({}) == PasswordPolicy(
-        length=32, exclude_characters=":/@\"'\\", require_each_included_type=True
+        exclude_characters=":/@\"'\\", require_each_included_type=True
     )
 
 
@@ -31,7 +32,7 @@ def test_every_variable_reaches_get_random_password(
         }
     )
 
-    password = policy.make(client)
+    password = policy.make(Defaults(engines=frozenset(), port=1), client)
 
     assert len(password) == 20
     assert secrets_manager.requests[-1] == (
@@ -46,6 +47,27 @@ def test_every_variable_reaches_get_random_password(
             "RequireEachIncludedType": False,
         },
     )
+
+
+def test_length_is_the_engines_where_nobody_says_another(
+    client: SecretsManagerClient,
+) -> None:
+    defaults = Defaults(engines=frozenset(), port=1, password_length=30)
+
+    made = PasswordPolicy().make(defaults, client)
+    longer = PasswordPolicy(length=40).make(defaults, client)
+
+    assert (len(made), len(longer)) == (30, 40)
+
+
+def test_what_an_engine_can_not_take_is_left_out_as_well(
+    client: SecretsManagerClient, secrets_manager: SimulatedSecretsManager
+) -> None:
+    policy = PasswordPolicy().of_secret({"ExcludeCharacters": "x"})
+
+    policy.make(Defaults(engines=frozenset(), port=1, unusable_letters=";"), client)
+
+    assert secrets_manager.requests[-1][1]["ExcludeCharacters"] == "x;"
 
 
 @pytest.mark.parametrize("length", ["1", str(LENGTH_MAX)])
@@ -90,9 +112,3 @@ def test_policy_in_a_secret_replaces_member_by_member() -> None:
 
     assert own == PasswordPolicy(length=4096, exclude_numbers=True, exclude_uppercase=True)
     assert policy.of_secret(None) == policy
-
-
-def test_what_an_engine_can_not_take_is_left_out_as_well() -> None:
-    policy = PasswordPolicy().of_secret({"ExcludeCharacters": "x"}).without(";")
-
-    assert policy.exclude_characters == "x;"

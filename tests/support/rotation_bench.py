@@ -70,7 +70,9 @@ class Bench:
                 rds=self.rds,
             ),
             strategy=strategy,
-            make_password=lambda _: PasswordPolicy().make(self.client),
+            make_password=lambda current: PasswordPolicy().make_for(
+                current, strategy.engine.defaults, self.client
+            ),
         )
 
     def rotate(self, arn: str, token: str | None = None) -> str:

@@ -75,7 +75,7 @@ def bench(
     """Return a bench with a proxy of its own."""
     name, strategy = case
     kit = kit_of(name)
-    with CuttingProxy.start(kit.address) as proxy:
+    with kit.driver(), CuttingProxy.start(kit.address) as proxy:
         yield ConformanceBench(
             kit=kit,
             name=strategy,

@@ -96,6 +96,10 @@ class Kit(ABC):
         """
         return STRATEGIES[name](self.engine)
 
+    def driver(self) -> AbstractContextManager[None]:
+        """Let the engine's driver be a simulated one, until the end of the block, where one is."""
+        return nullcontext()
+
     def without_tls(self) -> AbstractContextManager[None]:
         """Let a server that has TLS do without, until the end of the block."""
         return nullcontext()

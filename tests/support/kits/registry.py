@@ -15,6 +15,8 @@ KITS: Final = {
     "mongodb": "support.kits.mongodb",
     "mysql": "support.kits.mysql",
     "openldap": "support.kits.openldap",
+    "oracle": "support.kits.oracle",
+    "oracle_rollover": "support.kits.oracle_rollover",
     "postgres": "support.kits.postgres",
     "postgres16": "support.kits.postgres16",
     "postgres18": "support.kits.postgres18",

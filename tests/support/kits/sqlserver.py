@@ -26,8 +26,7 @@ def missing() -> str:
 @contextmanager
 def start(_folder: Path) -> Iterator["SqlServerKit"]:
     """Run the simulation until the end of the block."""
-    with SimulatedSqlServer.start() as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pymssql, "connect", connect)
+    with SimulatedSqlServer.start() as server:
         for name in (_ADMIN, _WEAK_ADMIN):
             server.world.logins[name] = Login(password=_PASSWORD)
         server.world.server_roles["sysadmin"].add(_ADMIN)
@@ -50,6 +49,13 @@ class SqlServerKit(Kit):
 
     def __init__(self, server: SimulatedSqlServer) -> None:
         self.server = server
+
+    @contextmanager
+    @override
+    def driver(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pymssql, "connect", connect)
+            yield
 
     @property
     @override
