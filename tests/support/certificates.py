@@ -25,12 +25,14 @@ class Certificate:
     key_file: Path
 
 
-def make_certificate(folder: Path, address: str) -> Certificate:
-    """Make a CA, and a certificate for one IP address."""
+def make_certificate(folder: Path, *addresses: str) -> Certificate:
+    """Make a CA, and a certificate for IP addresses."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = _sign("throw-away CA", ca_key, ca_key, x509.BasicConstraints(ca=True, path_length=None))
-    names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address(address))])
-    certificate = _sign(address, key, ca_key, names)
+    names = x509.SubjectAlternativeName(
+        [x509.IPAddress(IPv4Address(address)) for address in addresses]
+    )
+    certificate = _sign(addresses[0], key, ca_key, names)
     made = Certificate(folder / "ca.pem", folder / "server.crt", folder / "server.key")
     made.ca_file.write_bytes(ca.public_bytes(Encoding.PEM))
     made.certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))

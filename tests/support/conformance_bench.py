@@ -11,7 +11,7 @@ from keyturn_rotators.passwords import PasswordPolicy
 from keyturn_rotators.steps import Rotation, Step
 from keyturn_rotators.strategies import Strategy
 from keyturn_rotators.versions import SecretVersions
-from support.cutting_proxy import CuttingProxy
+from support.cutting_proxy import HOST, CuttingProxy
 from support.kits.kit import Document, Kit, StrategyName
 from support.no_rds import NO_RDS
 from support.simulated_secretsmanager import SimulatedSecretsManager
@@ -66,8 +66,9 @@ class ConformanceBench:
         return self.secrets_manager.create({**document, **keys})
 
     def behind_proxy(self, document: Document) -> Document:
-        """Return a login that goes through the proxy."""
-        return {**document, "port": self.proxy.port}
+        """Return a login that goes through the proxy, wherever the server is."""
+        place = {"host": HOST} if "host" in document else {}
+        return {**document, **place, "port": self.proxy.port}
 
     def versions(self, arn: str, token: str = "") -> SecretVersions:
         """Return the versions of a secret, as a rotation sees them."""

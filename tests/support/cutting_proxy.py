@@ -19,7 +19,7 @@ from threading import Lock, Thread
 from typing import Final
 
 _BYTES_MAX: Final = 1 << 16
-_HOST: Final = "127.0.0.1"
+HOST: Final = "127.0.0.1"
 
 
 @dataclass(kw_only=True)
@@ -43,7 +43,7 @@ class CuttingProxy:
     @contextmanager
     def start(cls, target: tuple[str, int]) -> "Iterator[CuttingProxy]":
         """Pass connections on until the end of the block."""
-        with socket.create_server((_HOST, 0)) as listener:
+        with socket.create_server((HOST, 0)) as listener:
             proxy = cls(port=listener.getsockname()[1], target=target)
             Thread(target=proxy._accept, args=(listener,), daemon=True).start()
             yield proxy

@@ -7,6 +7,7 @@ A module has ``KIT``, the class; ``start``, which runs a server in a folder that
 from typing import Final
 
 KITS: Final = {
+    "activedirectory": "support.kits.activedirectory",
     "apikey": "support.kits.apikey",
     "iam": "support.kits.iam",
     "influxdb": "support.kits.influxdb",
