@@ -12,12 +12,14 @@ with Emulator.open(folder, source, {"AWS_REGION": "eu-west-1", ...}) as emulator
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import json
 import os
 from pathlib import Path
 import select
 import subprocess
 import sys
 import threading
+from urllib.request import Request, urlopen
 
 from typing_extensions import override
 
@@ -39,6 +41,12 @@ class Emulator(ThreadingHTTPServer):
         self.events = 0
         self._channel = channel
         self._turn = threading.Lock()
+
+    def invoke(self, event: Mapping[str, object]) -> object:
+        """Return what the function answers to an event."""
+        request = Request(f"{self.url}{INVOCATIONS_PATH}", json.dumps(event).encode())  # noqa: S310
+        with urlopen(request) as answer:  # noqa: S310 - loopback, over HTTP
+            return json.load(answer)
 
     @classmethod
     @contextmanager

@@ -15,9 +15,11 @@ from keyturn.functions.packaging import (
     Template,
     UnknownTemplateError,
     build,
+    build_own,
     find_template,
     templates,
 )
+from keyturn.model.errors import InvalidInputError
 
 app: Final = typer.Typer(
     help="Rotation functions, packaged for Keyturn and for AWS Lambda; where functions run.",
@@ -82,20 +84,85 @@ def package(
     packed = build(template, Platform(runtime=runtime, architecture=architecture))
     path = output or Path(f"{engine}-{strategy}.zip")
     _write(path, packed)
-    made = {
-        "File": str(path),
-        "Engine": template.engine,
-        "Strategy": template.strategy,
+    _tell(
+        template.summary,
+        {
+            "File": str(path),
+            "Engine": template.engine,
+            "Strategy": template.strategy,
+            **_facts(packed, runtime, architecture),
+        },
+        as_json=as_json,
+    )
+
+
+@app.command("package-file")
+def package_file(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A Python file with lambda_handler.", exists=True, dir_okay=False, readable=True
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The ZIP to write.", dir_okay=False),
+    ] = Path("function.zip"),
+    *,
+    lock_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--lock",
+            help="What else it needs: versions with hashes, as pip-compile --generate-hashes "
+            "writes them.",
+            show_default=False,
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    runtime: Annotated[
+        Runtime, typer.Option(help="Lambda runtime that will run it.")
+    ] = Runtime.PYTHON_3_11,
+    architecture: Annotated[
+        Architecture, typer.Option("--arch", help="Processor that will run it.")
+    ] = Architecture.X86_64,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the ZIP of a rotation function of your own.
+
+    The ZIP holds the file, and what it imports of keyturn_rotators: the steps,
+    the strategies, the checks. An engine of your own is all that is left to
+    write; docs/functions/generic.md has one.
+
+    Example: keyturn function package-file my_engine.py -o my-function.zip
+    """
+    try:
+        packed = build_own(file, lock_file, Platform(runtime=runtime, architecture=architecture))
+    except InvalidInputError as error:
+        raise typer.BadParameter(str(error)) from None
+    _write(output, packed)
+    _tell(
+        f"{file.name}, packaged.",
+        {"File": str(output), **_facts(packed, runtime, architecture)},
+        as_json=as_json,
+    )
+
+
+def _facts(packed: bytes, runtime: Runtime, architecture: Architecture) -> dict[str, str | int]:
+    return {
         "Runtime": runtime.value,
         "Architecture": architecture.value,
         "Handler": HANDLER,
         "CodeSize": len(packed),
         "CodeSha256": b64encode(hashlib.sha256(packed).digest()).decode(),
     }
+
+
+def _tell(summary: str, made: dict[str, str | int], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(made, indent=2))
         return
-    typer.echo(template.summary)
+    typer.echo(summary)
     for name, value in made.items():
         typer.echo(f"  {name:<13}{value}")
 

@@ -92,18 +92,46 @@ def build(template: Template, target: Platform) -> bytes:
         PackageTooLargeError: it is larger than Lambda takes.
     """
     lock_file = _rotators() / "engines" / f"{template.engine}.lock"
-    sources = {_path_in_zip(path): path.read_bytes() for path in _sources(template)}
-    entry = {"lambda_function.py": _entry_point(template).encode()}
-    packed = _zip({**files_of(lock_file, target), **sources, **entry})
+    sources = _sources([f"{_ROTATORS}.templates.{template.module}"])
+    return _packed(_entry_point(template).encode(), sources, files_of(lock_file, target))
+
+
+def build_own(file: Path, lock_file: Path | None, target: Platform) -> bytes:
+    """Return the ZIP of a rotation function of one's own, in one file.
+
+    With it come those of the rotators' sources that it imports, and what a lock file pins.
+
+    Args:
+        lock_file: distributions with their versions and hashes, as pip-compile writes them.
+
+    Raises:
+        InvalidInputError: the file is no Python, or has no ``lambda_handler``.
+        DependencyError: a distribution can't be had for that platform.
+        PackageTooLargeError: it is larger than Lambda takes.
+    """
+    source = file.read_bytes()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        raise InvalidInputError(f"{file} is no Python: {error}.") from None
+    named = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if "lambda_handler" not in named:
+        raise InvalidInputError(f"{file} has no function lambda_handler, which Lambda calls.")
+    pinned = files_of(lock_file, target) if lock_file else {}
+    return _packed(source, _sources(list(_imported(file))), pinned)
+
+
+def _packed(entry: bytes, sources: set[Path], pinned: Mapping[str, bytes]) -> bytes:
+    files = {_path_in_zip(path): path.read_bytes() for path in sources}
+    packed = _zip({**pinned, **files, "lambda_function.py": entry})
     if len(packed) > ZIP_BYTES_MAX:
         raise PackageTooLargeError(len(packed))
     return packed
 
 
-def _sources(template: Template) -> set[Path]:
-    """Return the files of the modules that a template imports, and those import, and so on."""
+def _sources(waiting: list[str]) -> set[Path]:
+    """Return the files of these modules, and of what they import, and so on."""
     found: set[Path] = set()
-    waiting = [f"{_ROTATORS}.templates.{template.module}"]
     while waiting:
         new = set(_files_of(waiting.pop())) - found
         found |= new

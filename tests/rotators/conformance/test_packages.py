@@ -4,15 +4,12 @@ from functools import cache
 import io
 import json
 from pathlib import Path
-from typing import Any
-from urllib.request import Request, urlopen
 from zipfile import ZipFile
 
 import pytest
 
 from keyturn.functions.deployment import Wanted, deploy
 from keyturn.functions.packaging import build, find_template
-from keyturn.functions.places import INVOCATIONS_PATH
 from keyturn_rotators.steps import Step
 from support.conformance_bench import ConformanceBench
 from support.emulator import Emulator
@@ -52,16 +49,10 @@ def test_package_rotates_by_lambdas_runtime_client_alone(
             token = bench.secrets_manager.begin_rotation(arn)
             for step in Step:
                 event = {"Step": step, "SecretId": arn, "ClientRequestToken": token}
-                assert answer_of(emulator, event) is None
+                assert emulator.invoke(event) is None
 
             assert bench.secrets_manager.secrets[arn].stages["AWSCURRENT"] == token
             assert bench.is_live(arn)
-
-
-def answer_of(emulator: Emulator, event: dict[str, Any]) -> object:
-    request = Request(f"{emulator.url}{INVOCATIONS_PATH}", json.dumps(event).encode())  # noqa: S310
-    with urlopen(request) as answer:  # noqa: S310 - loopback, over HTTP
-        return json.load(answer)
 
 
 @pytest.mark.kit_has("is_packaged")

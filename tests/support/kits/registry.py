@@ -9,6 +9,7 @@ from typing import Final
 KITS: Final = {
     "activedirectory": "support.kits.activedirectory",
     "apikey": "support.kits.apikey",
+    "generic": "support.kits.generic",
     "iam": "support.kits.iam",
     "influxdb": "support.kits.influxdb",
     "influxdb_tokens": "support.kits.influxdb_tokens",
