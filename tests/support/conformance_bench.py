@@ -56,7 +56,7 @@ class ConformanceBench:
             admin: the administrator's login, instead of the usual one where one is needed.
             keys: in place of the document's.
         """
-        username = _unique(username or "app")
+        username = _unique(username or "ap")
         password = password or self.kit.first_password
         self.kit.make_user(username, password)
         document = self.behind_proxy(self.kit.document(username, password))

@@ -18,6 +18,8 @@ from oracledb import errors
 
 from support.simulated_server import Fault, NoTlsError, SimulatedConnection, SimulatedServer
 
+# Of the driver's own function, which a test replaces.
+_SIGNATURE: Final = inspect.signature(oracledb.connect)
 SERVICE: Final = "SALES"
 PASSWORD_BYTES_MAX: Final = 30
 _NAME: Final = r'"([^"\0]+)"'
@@ -396,7 +398,7 @@ class SimulatedOracledb:
 
 def connect(**parameters: Any) -> SimulatedOracledb:  # noqa: ANN401 - as the driver's
     """Connect as python-oracledb does."""
-    inspect.signature(oracledb.connect).bind(**parameters)
+    _SIGNATURE.bind(**parameters)
     try:
         connection = SimulatedConnection(
             parameters["host"],

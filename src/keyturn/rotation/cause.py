@@ -35,6 +35,7 @@ _BY_TYPE: Final = {
     "RightsDifferError": Cause.RIGHT_MISSING,
     "NotPairedError": Cause.SECRET_UNUSABLE,
     "NotSavedError": Cause.STATEMENT_FAILED,
+    "NoRoomError": Cause.RIGHT_MISSING,
     "PasswordRefusedError": Cause.VALUE_REFUSED,
     "ReadOnlyTargetError": Cause.TARGET_READ_ONLY,
     # Lambda: "Troubleshoot invocation issues", "Lambda runtime API".

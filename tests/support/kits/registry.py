@@ -9,6 +9,7 @@ from typing import Final
 KITS: Final = {
     "activedirectory": "support.kits.activedirectory",
     "apikey": "support.kits.apikey",
+    "db2": "support.kits.db2",
     "generic": "support.kits.generic",
     "iam": "support.kits.iam",
     "influxdb": "support.kits.influxdb",
