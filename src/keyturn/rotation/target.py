@@ -41,6 +41,11 @@ _DEFAULT_PORTS: Final = {
     "ldap": "636",
     "redshift": "5439",
     "db2": "50000",
+    "ssh": "22",
+    "activedirectory": "636",
+    "influxdb": "8086",
+    "timestream-influxdb": "8086",
+    "apikey": "443",
 }
 
 
@@ -86,7 +91,9 @@ def _text(value: Mapping[str, Any], member: str) -> str | None:
 
 def _port(value: Mapping[str, Any]) -> str:
     engine = _text(value, "engine") or ""
-    return _text(value, "port") or _DEFAULT_PORTS.get(engine, engine)
+    # RDS's names begin with the product's, such as sqlserver-ex.
+    product = engine if engine in _DEFAULT_PORTS else engine.partition("-")[0]
+    return _text(value, "port") or _DEFAULT_PORTS.get(product, engine)
 
 
 def _family(user: str) -> str:

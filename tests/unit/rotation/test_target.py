@@ -1,8 +1,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+import importlib
 import json
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
@@ -13,6 +15,7 @@ from keyturn.model.secret import Secret, SecretValue
 from keyturn.rotation.target import target_of
 from keyturn.secrets import lifecycle, targets, versions
 from keyturn.store.database import Database
+from keyturn_rotators.credential import Defaults
 from support import target_words
 from support.store import make_database
 
@@ -107,6 +110,27 @@ def test_a_value_without_a_place_is_at_the_target_that_the_secret_is_linked_to(
 
     written = {"username": "app", "host": named.host, "port": named.port, **place}
     assert found == target(database, "b", written)
+
+
+def engines_with_ports() -> list[tuple[str, int]]:
+    """Return every name and usual port that a rotation function of ours knows."""
+    packages = importlib.import_module("keyturn_rotators.engines").__path__
+    modules = [
+        importlib.import_module(each.name)
+        for each in iter_modules(packages, "keyturn_rotators.engines.")
+    ]
+    named = [vars(module).get("_DEFAULTS") for module in modules]
+    known = [each for each in named if isinstance(each, Defaults)]
+    return [(engine, each.port) for each in known if each.host is None for engine in each.engines]
+
+
+@pytest.mark.parametrize(("engine", "port"), sorted(engines_with_ports()))
+def test_a_value_without_a_port_is_at_its_engines_own(
+    database: Database, engine: str, port: int
+) -> None:
+    value = {"engine": engine, "host": "db.example.com", "username": "app"}
+
+    assert target(database, "a", value) == target(database, "b", {**value, "port": port})
 
 
 def test_the_admin_secret_is_known_by_whatever_names_it(database: Database) -> None:
