@@ -26,6 +26,7 @@ from typing_extensions import override
 from keyturn.functions.deployment import Wanted, deploy
 from keyturn.functions.distributions import Architecture, Platform, Runtime
 from keyturn.functions.packaging import build, find_template
+from keyturn_rotators.credential import Defaults
 from support.keyturn_server import KeyturnServer
 from support.kits.kit import Kit, StrategyName
 from support.kits.registry import KITS
@@ -33,7 +34,6 @@ from support.live_api import Caller, LiveApi, unique_region
 from support.live_rotation import Bench
 
 ROTATIONS: Final = 20
-FIRST_PASSWORD: Final = "first-password"
 HERE: Final = Platform(
     runtime=Runtime(f"python{'.'.join(platform.python_version_tuple()[:2])}"),
     architecture=Architecture.X86_64,
@@ -43,13 +43,14 @@ HERE: Final = Platform(
 class Application(threading.Thread):
     """Logs in with what the secret says, until it is stopped."""
 
-    def __init__(self, api: LiveApi, kit: Kit) -> None:
+    def __init__(self, api: LiveApi, kit: Kit, defaults: Defaults) -> None:
         super().__init__(daemon=True)
         self.logins = 0
         self.refused = 0
         self.gaps_ms: list[float] = []
         self._api = api
         self._kit = kit
+        self._defaults = defaults
         self._is_stopping = threading.Event()
 
     @override
@@ -58,7 +59,8 @@ class Application(threading.Thread):
         taken_at, is_in_gap = time.monotonic(), False
         while not self._is_stopping.is_set():
             value = json.loads(self._api.secrets.get_secret_value(SecretId="a")["SecretString"])
-            is_taken = self._kit.accepts(value["username"], value["password"])
+            username, password = self._defaults.username_key, self._defaults.password_key
+            is_taken = self._kit.accepts(value[username], value[password])
             now = time.monotonic()
             self.logins += 1
             self.refused += not is_taken
@@ -81,6 +83,9 @@ def main(engines: list[str]) -> None:
         server = stack.enter_context(KeyturnServer.start(Path(folder) / "data"))
         for name in engines or KITS:
             module = importlib.import_module(KITS[name])
+            if not module.KIT.is_packaged:
+                # There is no server that a function in a process of its own could reach.
+                continue
             kit = stack.enter_context(module.start(Path(folder) / name))
             for strategy in kit.strategies:
                 measure(f"{name} {strategy}", kit, strategy, server)
@@ -101,8 +106,11 @@ def measure(what: str, kit: Kit, strategy: StrategyName, server: KeyturnServer) 
         role_arn=live.make_role(),
     )
     function = deploy(api.functions, wanted, lambda _: None).arn
+    api.functions.update_function_configuration(
+        FunctionName=function, Environment={"Variables": dict(kit.variables)}
+    )
     live.rotate_to_the_end(function)
-    application = Application(api, kit)
+    application = Application(api, kit, kit.strategy(strategy, 0).engine.defaults)
     application.start()
     for _ in range(ROTATIONS):
         live.rotate_to_the_end(function)
@@ -118,8 +126,8 @@ def measure(what: str, kit: Kit, strategy: StrategyName, server: KeyturnServer) 
 def secret_of(api: LiveApi, kit: Kit, strategy: StrategyName) -> Bench:
     """Make a user and its secret, with an administrator's where one is needed."""
     username = f"gap{strategy.partition('-')[0]}"
-    kit.make_user(username, FIRST_PASSWORD)
-    document = kit.document(username, FIRST_PASSWORD)
+    kit.make_user(username, kit.first_password)
+    document = kit.document(username, kit.first_password)
     if strategy is StrategyName.ALTERNATING_USERS or strategy in kit.changed_by_admin:
         admin = json.dumps(kit.admin_document())
         document["masterarn"] = api.secrets.create_secret(Name="admin", SecretString=admin)["ARN"]

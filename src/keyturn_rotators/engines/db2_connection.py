@@ -10,15 +10,11 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from keyturn_rotators.credential import Credential
+from keyturn_rotators.engines.refusals import Refusals
 from keyturn_rotators.errors import (
-    ConnectionLostError,
     EncryptionError,
     LoginRefusedError,
-    MissingRightError,
-    PasswordRefusedError,
-    ReadOnlyTargetError,
     SecretValueError,
-    StatementFailedError,
     TargetError,
     UnreachableError,
     without_values,
@@ -30,12 +26,14 @@ if TYPE_CHECKING:
 #: They end a value in a connection's string, or quote it; the driver has no way to escape them.
 UNUSABLE_LETTERS: Final = ";{}"
 _CODE: Final = re.compile(r"SQL(\d{4,5})[NCW]")
-_LOGIN_REFUSED: Final = frozenset({"30082", "1060", "1013", "30061"})
-_MISSING_RIGHT: Final = frozenset({"0551", "0552", "1092", "0567"})
-_READ_ONLY: Final = frozenset({"1773", "1776"})
-_LOST: Final = frozenset({"30081", "1224", "0900", "1024", "30108"})
-# What a procedure of rdsadmin says that it doesn't like.
-_RAISED: Final = "0438"
+_REFUSALS: Final = Refusals(
+    login=frozenset({"30082", "1060", "1013", "30061"}),
+    missing_right=frozenset({"0551", "0552", "1092", "0567"}),
+    # What a procedure of rdsadmin says that it doesn't like.
+    password=frozenset({"0438"}),
+    read_only=frozenset({"1773", "1776"}),
+    lost=frozenset({"30081", "1224", "0900", "1024", "30108"}),
+)
 _TLS_SETUP: Final = "sqlccSSL"
 
 
@@ -136,7 +134,7 @@ def login_error(error: "ibm_db_dbi.Error", credential: Credential) -> TargetErro
     """Tell why a connection wasn't made."""
     code, said = told(error, (credential.password,))
     where = credential.where
-    if code in _LOGIN_REFUSED:
+    if code in _REFUSALS.login:
         return LoginRefusedError(where, credential.stage, said)
     if credential.ssl is not False and _TLS_SETUP in said:
         return EncryptionError(where, said)
@@ -148,15 +146,7 @@ def statement_error(
 ) -> TargetError:
     """Tell why a statement was refused."""
     code, said = told(error, values)
-    if code in _MISSING_RIGHT:
-        return MissingRightError(where, said, advice)
-    if code in _READ_ONLY:
-        return ReadOnlyTargetError(where)
-    if code in _LOST:
-        return ConnectionLostError(where, said)
-    if code == _RAISED:
-        return PasswordRefusedError(where, said)
-    return StatementFailedError(where, said)
+    return _REFUSALS.of_statement(code, said, where, advice)
 
 
 def told(error: "ibm_db_dbi.Error", values: Sequence[str]) -> tuple[str, str]:

@@ -10,15 +10,11 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from keyturn_rotators.credential import Credential
+from keyturn_rotators.engines.refusals import Refusals
 from keyturn_rotators.errors import (
-    ConnectionLostError,
     EncryptionError,
     LoginRefusedError,
-    MissingRightError,
-    PasswordRefusedError,
-    ReadOnlyTargetError,
     SecretValueError,
-    StatementFailedError,
     TargetError,
     UnreachableError,
     without_values,
@@ -29,21 +25,31 @@ if TYPE_CHECKING:
 
 # A name without quotes, which Oracle keeps in capitals.
 _NAME: Final = re.compile(r"[^\W\d_][\w$#]*")
-_LOGIN_REFUSED: Final = frozenset(
-    {
-        # Password, lock, expiry, CREATE SESSION; and a service or SID that isn't there.
-        *("ORA-01017", "ORA-28000", "ORA-28001", "ORA-28002", "ORA-01045", "ORA-28009"),
-        *("ORA-12514", "ORA-12505", "ORA-01005", "DPY-6001", "DPY-6003"),
-    }
+_REFUSALS: Final = Refusals(
+    # Password, lock, expiry, CREATE SESSION; and a service or SID that isn't there.
+    login=frozenset(
+        {
+            *("ORA-01017", "ORA-28000", "ORA-28001", "ORA-28002", "ORA-01045", "ORA-28009"),
+            *("ORA-12514", "ORA-12505", "ORA-01005", "DPY-6001", "DPY-6003"),
+        }
+    ),
+    missing_right=frozenset(
+        {"ORA-01031", "ORA-01932", "ORA-01927", "ORA-00942", "ORA-41900", "ORA-28008"}
+    ),
+    password=frozenset(
+        {
+            *("ORA-28003", "ORA-28007", "ORA-28219"),
+            *("ORA-00988", "ORA-00972", "ORA-00906", "ORA-01741"),
+        }
+    ),
+    read_only=frozenset({"ORA-16000", "ORA-01552"}),
+    lost=frozenset(
+        {
+            *("DPY-4011", "DPY-1001", "DPY-4024", "DPY-6005", "DPY-6006"),
+            *("ORA-03113", "ORA-03135"),
+        }
+    ),
 )
-_PASSWORD_REFUSED: Final = frozenset(
-    {"ORA-28003", "ORA-28007", "ORA-28219", "ORA-00988", "ORA-00972", "ORA-00906", "ORA-01741"}
-)
-_MISSING_RIGHT: Final = frozenset(
-    {"ORA-01031", "ORA-01932", "ORA-01927", "ORA-00942", "ORA-41900", "ORA-28008"}
-)
-_READ_ONLY: Final = frozenset({"ORA-16000", "ORA-01552"})
-_LOST: Final = frozenset({"DPY-4011", "DPY-1001", "DPY-4024", "ORA-03113", "ORA-03135"})
 _ENCRYPTION: Final = re.compile(r"\bSSL\b|\bTLS\b|certificate|distinguished name", re.IGNORECASE)
 
 
@@ -115,7 +121,7 @@ def login_error(error: "oracledb.Error", credential: Credential) -> TargetError:
     """Tell why a connection wasn't made."""
     code, said = told(error, (credential.password,))
     where = credential.where
-    if code in _LOGIN_REFUSED:
+    if code in _REFUSALS.login:
         return LoginRefusedError(where, credential.stage, said)
     if credential.ssl is not False and _ENCRYPTION.search(said):
         return EncryptionError(where, said)
@@ -127,15 +133,7 @@ def statement_error(
 ) -> TargetError:
     """Tell why a statement was refused."""
     code, said = told(error, values)
-    if code in _MISSING_RIGHT:
-        return MissingRightError(where, said, advice)
-    if code in _PASSWORD_REFUSED:
-        return PasswordRefusedError(where, said)
-    if code in _READ_ONLY:
-        return ReadOnlyTargetError(where)
-    if code in _LOST or code.startswith("DPY-6"):
-        return ConnectionLostError(where, said)
-    return StatementFailedError(where, said)
+    return _REFUSALS.of_statement(code, said, where, advice)
 
 
 def told(error: "oracledb.Error", values: Sequence[str]) -> tuple[str, str]:

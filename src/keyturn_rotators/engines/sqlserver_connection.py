@@ -9,14 +9,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from keyturn_rotators.credential import Credential
+from keyturn_rotators.engines.refusals import Refusals
 from keyturn_rotators.errors import (
-    ConnectionLostError,
     EncryptionError,
     LoginRefusedError,
-    MissingRightError,
-    PasswordRefusedError,
-    ReadOnlyTargetError,
-    StatementFailedError,
     TargetError,
     UnreachableError,
     without_values,
@@ -25,17 +21,26 @@ from keyturn_rotators.errors import (
 if TYPE_CHECKING:
     import pymssql
 
-# What is said to who logs in, or may not use the database.
-_LOGIN_REFUSED: Final = frozenset({18456, 18470, 18486, 18487, 18488, 4060, 4064, 916})
-_PASSWORD_REFUSED: Final = frozenset(
-    {15114, 15115, 15116, 15117, 15118, 15119, *range(18463, 18469)}
+_REFUSALS: Final = Refusals(
+    # What is said to who logs in, or may not use the database.
+    login=frozenset({*("18456", "18470", "18486", "18487", "18488"), *("4060", "4064", "916")}),
+    missing_right=frozenset(
+        {
+            *("229", "230", "262", "297", "300"),
+            *("5011", "15003", "15151", "15247", "15530"),
+        }
+    ),
+    password=frozenset(map(str, (*range(15114, 15120), *range(18463, 18469)))),
+    read_only=frozenset({"3906", "3908", "3961", "978", "979"}),
+    # DB-Library's own: no way to connect, dead, out of time.
+    lost=frozenset(
+        {
+            *("20002", "20009", "20012", "20013", "20017"),
+            *("20003", "20004", "20006", "20047"),
+        }
+    ),
 )
-_MISSING_RIGHT: Final = frozenset({229, 230, 262, 297, 300, 5011, 15003, 15151, 15247, 15530})
-_READ_ONLY: Final = frozenset({3906, 3908, 3961, 978, 979})
-# DB-Library's own: failed, unable to connect, dead, out of time.
 _FAILED: Final = "20002"
-_UNREACHABLE: Final = frozenset({20002, 20009, 20012, 20013, 20017})
-_LOST: Final = frozenset({20003, 20004, 20006, 20047})
 _LIBRARY_NUMBER: Final = re.compile(r"DB-Lib error message (\d+)")
 
 
@@ -92,7 +97,7 @@ def login_error(error: "pymssql.Error", credential: Credential) -> TargetError:
     """Tell why a connection wasn't made."""
     number, said = told(error, (credential.password,))
     where = credential.where
-    if number in _LOGIN_REFUSED:
+    if number in _REFUSALS.login:
         return LoginRefusedError(where, credential.stage, said)
     if credential.ssl is not False and _is_about_tls(said):
         return EncryptionError(where, said)
@@ -104,27 +109,19 @@ def statement_error(
 ) -> TargetError:
     """Tell why a statement was refused."""
     number, said = told(error, values)
-    if number in _MISSING_RIGHT:
-        return MissingRightError(where, said, advice)
-    if number in _PASSWORD_REFUSED:
-        return PasswordRefusedError(where, said)
-    if number in _READ_ONLY:
-        return ReadOnlyTargetError(where)
-    if number in _LOST | _UNREACHABLE:
-        return ConnectionLostError(where, said)
-    return StatementFailedError(where, f"{said} ({number})")
+    return _REFUSALS.of_statement(number, f"{said} ({number})", where, advice)
 
 
-def told(error: "pymssql.Error", values: Sequence[str]) -> tuple[int, str]:
+def told(error: "pymssql.Error", values: Sequence[str]) -> tuple[str, str]:
     """Return an error's number, the server's or else DB-Library's, and what is said."""
     first, *rest = (*error.args, "")
     number, text = first if isinstance(first, tuple) else (first, *rest[:1])
     said = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
     if not isinstance(number, int):
         number, said = 0, str(error)
-    if not number and (found := _LIBRARY_NUMBER.search(said)):
-        number = int(found[1])
-    return number, without_values(said or str(error), *values)
+    found = None if number else _LIBRARY_NUMBER.search(said)
+    code = found[1] if found else str(number)
+    return code, without_values(said or str(error), *values)
 
 
 def _is_about_tls(said: str) -> bool:
