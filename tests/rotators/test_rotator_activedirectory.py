@@ -200,3 +200,23 @@ class TestOnAServer:
 
         assert NEW_PASSWORD not in caplog.text
         assert NEW_PASSWORD not in (server.folder / "log").read_text(errors="replace")
+
+    def test_repeated_change_is_done_where_the_old_password_still_logs_in(
+        self, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        # The directory's own defaults: an hour, a day, and a history that keeps the old one.
+        folder = tmp_path_factory.mktemp("samba") / "default"
+        with SambaServer.start(folder, old_password_minutes=60) as server:
+            server.change(SUFFIX, {"pwdHistoryLength": "24"})
+            server.make_user("app", PASSWORD)
+            current = login_to(server, f"app@{DOMAIN}")
+            pending = current.with_password(NEW_PASSWORD)
+            with ActiveDirectory().login(current) as session:
+                session.change_own_password(NEW_PASSWORD)
+            server.change(SUFFIX, {"minPwdAge": DAY})
+            assert server.sids_of_login(f"app@{DOMAIN}", PASSWORD)
+
+            versions = GivenVersions(now=current, admin=current, has_admin=False)
+            SingleUser(ActiveDirectory()).apply(pending, versions)
+
+            assert server.sids_of_login(f"app@{DOMAIN}", NEW_PASSWORD)

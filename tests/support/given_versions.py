@@ -12,11 +12,16 @@ NEXT_PASSWORD = "canary-next-password"
 
 @dataclass(frozen=True, kw_only=True)
 class GivenVersions:
-    """A secret's logins; see ``strategies.strategy.Versions``."""
+    """A secret's logins; see ``strategies.strategy.Versions``.
+
+    Attributes:
+        has_admin: whether the secret names the administrator's.
+    """
 
     secret_id: str = "given"
     now: Credential
     admin: Credential
+    has_admin: bool = True
     before: Credential | None = None
 
     def current(self) -> Credential:
@@ -25,8 +30,8 @@ class GivenVersions:
     def previous(self) -> Credential | None:
         return self.before
 
-    def administrator(self, _current: Credential) -> Credential:
-        return self.admin
+    def administrator(self, _current: Credential) -> Credential | None:
+        return self.admin if self.has_admin else None
 
     def began_at(self) -> datetime:
         return datetime(2026, 1, 1, tzinfo=UTC)

@@ -37,7 +37,7 @@ _ADDRESSES: Final = range(2, 250)
 _DISABLED: Final = "514"
 _ENABLED: Final = "512"
 _CONFIGURATION: Final = """
-	old password allowed period = 0
+	old password allowed period = {minutes}
 	pid directory = {folder}
 	ncalrpc dir = {folder}/ncalrpc
 	log file = {folder}/log.%m
@@ -57,23 +57,33 @@ def missing() -> str:
 
 @dataclass(kw_only=True)
 class SambaServer:
-    """A running server."""
+    """A running server.
+
+    Attributes:
+        old_password_minutes: how long a replaced password goes on working.
+    """
 
     folder: Path
     host: str
     certificate: Certificate
+    old_password_minutes: int = 0
     _process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     @classmethod
     @contextmanager
-    def start(cls, folder: Path) -> Iterator["SambaServer"]:
+    def start(cls, folder: Path, *, old_password_minutes: int = 0) -> Iterator["SambaServer"]:
         """Run a server until the end of the block."""
         folder.mkdir()
         host = _free_address()
         certificate = make_certificate(folder, host, "127.0.0.1")
         # Samba takes no key that others may read.
         certificate.key_file.chmod(0o600)
-        server = cls(folder=folder, host=host, certificate=certificate)
+        server = cls(
+            folder=folder,
+            host=host,
+            certificate=certificate,
+            old_password_minutes=old_password_minutes,
+        )
         server._provision()
         server._run(has_tls=True)
         try:
@@ -112,7 +122,10 @@ class SambaServer:
     def _run(self, *, has_tls: bool) -> None:
         provisioned = (self.folder / "domain" / "etc" / "smb.conf").read_text()
         own = _CONFIGURATION.format(
-            folder=self.folder, certificate=self.certificate, tls="yes" if has_tls else "no"
+            folder=self.folder,
+            certificate=self.certificate,
+            minutes=self.old_password_minutes,
+            tls="yes" if has_tls else "no",
         )
         (self.folder / "smb.conf").write_text(provisioned.replace("[global]", f"[global]{own}", 1))
         with (self.folder / "log").open("ab") as log:

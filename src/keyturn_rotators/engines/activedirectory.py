@@ -44,8 +44,8 @@ _ADVICE: Final = (
     '"masterarn".'
 )
 _TOO_YOUNG: Final = (
-    "its password was changed less than the domain's minimum age ago, which stops users and not "
-    "administrators"
+    "the password in use was set less than the domain's minimum age ago, which stops users and "
+    "not administrators"
 )
 
 
@@ -155,23 +155,28 @@ class DirectorySession(_Directory):
         sid = self.sid()
         try:
             self._replace_password(sid, password, old=self._credential.password)
-        except PasswordRefusedError:
+        except PasswordRefusedError as refusal:
             if self._is_too_young(sid):
-                raise MissingRightError(self._credential.where, _TOO_YOUNG, _ADVICE) from None
+                said = f"{refusal}; {_TOO_YOUNG}"
+                raise MissingRightError(self._credential.where, said, _ADVICE) from None
             raise
 
     def _is_too_young(self, sid: str) -> bool:
         """Return whether the password is younger than the domain's minimum age.
 
-        Both are the directory's own times, in 100 ns: since 1601, and less than nothing.
+        Both are the directory's own times, in 100 ns: since 1601, and less than nothing. A user
+        who may not read them isn't too young, as far as is known; nor is one with a policy of its
+        own looked up, which users may not read.
         """
         root = self._read("", "defaultNamingContext", "currentTime")
         domain = root["defaultNamingContext"][0].decode()
-        age_min = -int(self._read(domain, "minPwdAge")["minPwdAge"][0])
-        changed = int(self._read(f"<SID={sid}>", "pwdLastSet")["pwdLastSet"][0])
+        ages = self._read(domain, "minPwdAge").get("minPwdAge")
+        changes = self._read(f"<SID={sid}>", "pwdLastSet").get("pwdLastSet")
+        if not ages or not changes:
+            return False
         # The directory's clock tells whole seconds.
-        now = _filetime(root["currentTime"][0].decode())
-        return age_min > 0 and changed + age_min > now
+        now, age_min = _filetime(root["currentTime"][0].decode()), -int(ages[0])
+        return age_min > 0 and int(changes[0]) + age_min > now
 
 
 class DirectoryAdministration(_Directory):

@@ -9,6 +9,7 @@ from keyturn_rotators.credential import Credential
 from keyturn_rotators.errors import (
     AdminLoginRefusedError,
     LoginRefusedError,
+    MissingRightError,
     PasswordRefusedError,
 )
 from keyturn_rotators.target import Target
@@ -94,10 +95,10 @@ def unless_accepted(engine: Target, pending: Credential) -> Iterator[None]:
     """Let a password be refused within that works already.
 
     A database that remembers passwords takes none twice, also not from an attempt that repeats
-    what another one had done when it died.
+    what another one had done when it died; nor does one where users may change them once a day.
     """
     try:
         yield
-    except PasswordRefusedError:
+    except (PasswordRefusedError, MissingRightError):
         if not is_accepted(engine, pending):
             raise
