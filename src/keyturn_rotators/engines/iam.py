@@ -14,7 +14,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html (even
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,12 +99,12 @@ class Iam:
         Raises:
             LoginRefusedError: it is nobody's, or another user's than the secret says.
         """
-        issuer = self._issuer(credential)
-        expected, found = _user_name(credential), issuer.caller()
-        if not found.startswith("user/") or found.rpartition("/")[2] != expected:
-            said = f"the access key is of {found}, and the secret's {_USER_NAME} is {expected}"
-            raise LoginRefusedError(credential.where, credential.stage, said)
-        yield issuer
+        with self._issuer(credential) as issuer:
+            expected, found = _user_name(credential), issuer.caller()
+            if not found.startswith("user/") or found.rpartition("/")[2] != expected:
+                said = f"the access key is of {found}, and the secret's {_USER_NAME} is {expected}"
+                raise LoginRefusedError(credential.where, credential.stage, said)
+            yield issuer
 
     @contextmanager
     def administer(self, admin: Credential, current: Credential) -> Iterator["IamIssuer"]:
@@ -113,21 +113,24 @@ class Iam:
         Raises:
             AdminSecretError: it is of another one, which may have a user of the same name.
         """
-        issuer = self._issuer(admin)
-        if issuer.account() != self._issuer(current).account():
-            raise AdminSecretError(
-                current.masterarn or "", "its access key is of another account than the secret's"
-            )
-        yield issuer
+        with self._issuer(admin) as issuer, self._issuer(current) as user:
+            if issuer.account() != user.account():
+                reason = "its access key is of another account than the secret's"
+                raise AdminSecretError(current.masterarn or "", reason)
+            yield issuer
 
-    def _issuer(self, credential: Credential) -> "IamIssuer":
-        iam: IAMClient = self._client("iam", credential)
-        sts: STSClient = self._client("sts", credential)
-        for client in (iam, sts):
-            where = client.meta.endpoint_url
-            if credential.ssl and not where.startswith("https:"):
-                raise EncryptionError(where, "the endpoint is not https, and the secret wants TLS")
-        return IamIssuer(iam, sts, credential, iam.meta.endpoint_url)
+    @contextmanager
+    def _issuer(self, credential: Credential) -> Iterator["IamIssuer"]:
+        with (
+            closing(self._client("iam", credential)) as iam,
+            closing(self._client("sts", credential)) as sts,
+        ):
+            for client in (iam, sts):
+                where = client.meta.endpoint_url
+                if credential.ssl and not where.startswith("https:"):
+                    said = "the endpoint is not https, and the secret wants TLS"
+                    raise EncryptionError(where, said)
+            yield IamIssuer(iam, sts, credential, iam.meta.endpoint_url)
 
     def _client(self, name: str, credential: Credential) -> Any:  # noqa: ANN401 - two types
         own_ca = credential.ca_certificate is not None or self.ca_file is not None

@@ -1,7 +1,7 @@
 """IAM: a Keyturn server's own, whose users change their access keys themselves."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 import json
 from pathlib import Path
 from types import MappingProxyType
@@ -108,9 +108,9 @@ class IamKit(IssuingKit):
 
     @override
     def accepts(self, username: str, password: str) -> bool:
-        caller = self.api.acting_as(Caller(username, password))
         try:
-            caller.sts.get_caller_identity()
+            with self._acting_as(username, password) as caller:
+                caller.sts.get_caller_identity()
         except ClientError as error:
             if error.response["Error"]["Code"] not in {
                 "InvalidClientTokenId",
@@ -122,17 +122,21 @@ class IamKit(IssuingKit):
 
     @override
     def can(self, username: str, password: str, power: str) -> bool:
-        iam = self.api.acting_as(Caller(username, password)).iam
         try:
-            if power == self.powers[0]:
-                iam.list_users()
-            else:
-                iam.list_roles()
+            with self._acting_as(username, password) as caller:
+                if power == self.powers[0]:
+                    caller.iam.list_users()
+                else:
+                    caller.iam.list_roles()
         except ClientError as error:
             if error.response["Error"]["Code"] != "AccessDenied":
                 raise
             return False
         return True
+
+    def _acting_as(self, username: str, password: str) -> closing[LiveApi]:
+        """Return somebody's API, closed at the end: a prober asks for very many."""
+        return closing(LiveApi(self.api.endpoint, Caller(username, password), REGION))
 
     def _issue(self, username: str) -> Caller:
         key = self.api.iam.create_access_key(UserName=username)["AccessKey"]
