@@ -1,6 +1,6 @@
-"""Db2 on RDS, simulated: places that can't be forged, changes that come late, rights of a pair."""
+"""Db2 on RDS, simulated: places that can't be forged, and changes that come late."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 import json
 from pathlib import Path
@@ -10,15 +10,13 @@ import pytest
 
 from keyturn_rotators.credential import Credential, parse
 from keyturn_rotators.engines.db2 import Db2
-from keyturn_rotators.engines.db2_connection import dsn, quoted, statement_error
-from keyturn_rotators.engines.db2_rights import KINDS, MARK
+from keyturn_rotators.engines.db2_connection import dsn, statement_error
 from keyturn_rotators.errors import (
     ConnectionLostError,
     EncryptionError,
     LoginRefusedError,
     MissingKeyError,
     MissingRightError,
-    NotPairedError,
     PasswordRefusedError,
     ReadOnlyTargetError,
     SecretValueError,
@@ -26,7 +24,8 @@ from keyturn_rotators.errors import (
     TargetError,
     UnreachableError,
 )
-from support.given_versions import NEXT_PASSWORD, GivenVersions, set_other
+from keyturn_rotators.strategies import SingleUser
+from support.given_versions import NEXT_PASSWORD, GivenVersions
 from support.kits.db2 import missing
 from support.simulated_db2 import ADMIN, DATABASE, SimulatedDb2, connect
 
@@ -104,18 +103,12 @@ def test_error_is_told_by_its_code_and_without_values(code: str, error: type[Tar
     assert PASSWORD not in str(told)
 
 
-def test_names_are_quoted() -> None:
-    assert quoted('a"b') == '"a""b"'
-    assert KINDS["table"].on(['S"', "T"]) == 'ON TABLE "S"""."T"'
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedDb2]:
     monkeypatch.setattr(ibm_db_dbi, "connect", connect)
     with SimulatedDb2.start() as simulation:
         simulation.world.passwords |= {"APP": PASSWORD, ADMIN.upper(): PASSWORD}
-        simulation.world.rights["database", "CONNECT", "APP"] = "Y"
-        simulation.world.known_roles.add("READERS")
+        simulation.world.connects.add("APP")
         yield simulation
 
 
@@ -168,107 +161,19 @@ def test_change_that_never_comes_is_given_up(server: SimulatedDb2) -> None:
 
 
 def test_password_is_in_no_statement(server: SimulatedDb2) -> None:
-    set_other(engine(), versions(server))
-
-    assert not [each for each in server.statements if NEXT_PASSWORD in each]
-
-
-def test_clone_is_marked_before_it_is_made_and_in_its_models_groups(
-    server: SimulatedDb2,
-) -> None:
-    server.world.groups["APP"] = {"APPS", "READERS"}
-
-    set_other(engine(), versions(server))
-
-    assert (MARK, "APP_CLONE") in server.world.roles
-    assert server.world.groups["APP_CLONE"] == {"APPS", "READERS"}
-
-
-Change = Callable[[SimulatedDb2], None]
-
-
-def _right(*key: str, held: str = "Y") -> Change:
-    def change(server: SimulatedDb2) -> None:
-        server.world.rights[(*key, "APP")] = held
-
-    return change
-
-
-def _role(admin: str) -> Change:
-    def change(server: SimulatedDb2) -> None:
-        server.world.roles["READERS", "APP"] = admin
-
-    return change
-
-
-COPIED: dict[str, Change] = {
-    "database": _right("database", "CREATETAB"),
-    "schema": _right("schema", 'S"', "CREATEIN"),
-    "table": _right("table", 'S"', "T", "SELECT"),
-    "table, to pass on": _right("table", "S", "T", "INSERT", held="G"),
-    "column": _right("column", "S", "T", "c 1", "UPDATE"),
-    "column, to pass on": _right("column", "S", "T", "C", "REFERENCES", held="G"),
-    "sequence": _right("sequence", "S", "Q", "USAGE"),
-    "package": _right("package", "S", "P", "EXECUTE"),
-    "tablespace": _right("tablespace", "TS", "USE"),
-    "procedure": _right("procedure", "S", "P1", "EXECUTE", held="G"),
-    "function": _right("function", "S", "F1", "EXECUTE"),
-    "role": _role("N"),
-    "role, to pass on": _role("Y"),
-}
-
-
-def rights(server: SimulatedDb2, username: str) -> set[object]:
     given = versions(server)
-    with engine().administer(given.admin, given.now) as administration:
-        return set(administration.rights_of(username))
+    SingleUser(engine()).apply(given.now.with_password(NEXT_PASSWORD), given)
 
-
-@pytest.mark.parametrize("name", COPIED)
-def test_right_is_copied_and_taken_back(server: SimulatedDb2, name: str) -> None:
-    before = rights(server, "app")
-    COPIED[name](server)
-    set_other(engine(), versions(server))
-    assert rights(server, "app_clone") == rights(server, "app") != before
-
-    # The clone is in use now, and hasn't it any more.
-    world = server.world
-    world.passwords["APP_CLONE"] = PASSWORD
-    connects = ("database", "CONNECT", "APP_CLONE")
-    world.rights = {
-        key: held for key, held in world.rights.items() if key[-1] == "APP" or key == connects
-    }
-    world.roles.pop(("READERS", "APP_CLONE"), None)
-    set_other(engine(), versions(server, "app_clone"))
-
-    assert rights(server, "app") == before
-
-
-def test_column_is_taken_and_the_others_of_its_table_stay(server: SimulatedDb2) -> None:
-    for column in ("A", "B"):
-        _right("column", "S", "T", column, "UPDATE")(server)
-    set_other(engine(), versions(server))
-    del server.world.rights["column", "S", "T", "A", "UPDATE", "APP"]
-
-    set_other(engine(), versions(server))
-
-    assert rights(server, "app_clone") == rights(server, "app")
-
-
-def test_strangers_user_with_the_clones_name_is_left_alone(server: SimulatedDb2) -> None:
-    server.world.passwords["APP_CLONE"] = "a stranger's"
-
-    with pytest.raises(NotPairedError):
-        set_other(engine(), versions(server))
-
-    assert server.world.passwords["APP_CLONE"] == "a stranger's"
+    assert server.world.passwords["APP"] == NEXT_PASSWORD
+    assert not [each for each in server.statements if NEXT_PASSWORD in each]
 
 
 def test_administrator_who_is_none_changes_nothing(server: SimulatedDb2) -> None:
     given = versions(server)
     nobody = replace(given, admin=given.now)
+    pending = given.now.with_password(NEXT_PASSWORD)
 
     with pytest.raises(MissingRightError, match="master user"):
-        set_other(engine(), nobody)
+        SingleUser(engine()).apply(pending, nobody)
 
-    assert "APP_CLONE" not in server.world.passwords
+    assert server.world.passwords["APP"] == PASSWORD

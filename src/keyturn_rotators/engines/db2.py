@@ -23,9 +23,7 @@ from keyturn_rotators.engines.db2_connection import (
     dsn,
     login_error,
 )
-from keyturn_rotators.engines.db2_users import Db2Administration
 from keyturn_rotators.errors import LoginRefusedError, MissingKeyError, MissingRightError
-from keyturn_rotators.target import CloneNames
 from keyturn_rotators.tls import ca_file
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Together less than a Lambda's usual timeout.
 PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
-#: AWS's functions have the same limit.
-NAME_BYTES_MAX: Final = 16
 ADMIN_DATABASE: Final = "RDSADMIN"
 _DEFAULTS: Final = Defaults(
     engines=frozenset({"db2", "db2-ae", "db2-se"}),
@@ -45,6 +41,7 @@ _ADVICE: Final = (
     "Db2's users don't change themselves: name the master user's secret in the secret as "
     '"masterarn".'
 )
+_ADMIN_ADVICE: Final = "The administrator must be the instance's master user."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +62,6 @@ class Db2:
     def defaults(self) -> Defaults:
         return _DEFAULTS
 
-    @property
-    def clone_names(self) -> CloneNames:
-        return CloneNames(length_max=NAME_BYTES_MAX, is_in_bytes=True)
-
     @contextmanager
     def login(self, credential: Credential) -> Iterator["Db2Session"]:
         """Log in, and out at the end; see ``target.Engine``."""
@@ -77,16 +70,10 @@ class Db2:
 
     @contextmanager
     def administer(self, admin: Credential, current: Credential) -> Iterator["Db2Administration"]:
-        """Log in to ``rdsadmin`` and to the user's database; see ``target.Engine``."""
-        with (
-            self._connected(admin, ADMIN_DATABASE) as procedures,
-            self._connected(admin, current.dbname) as database,
-        ):
+        """Log in to the database of RDS's procedures; see ``target.Engine``."""
+        with self._connected(admin, ADMIN_DATABASE) as connection:
             yield Db2Administration(
-                procedures,
-                database,
-                admin,
-                lambda name, password: self._await(current, name, password),
+                connection, admin, lambda name, password: self._await(current, name, password)
             )
 
     def _await(self, current: Credential, username: str, password: str) -> None:
@@ -107,7 +94,13 @@ class Db2:
         verified_by = None if credential.ssl is False else ca_file(credential, self.ca_file)
         place = dsn(credential, dbname, verified_by)
         try:
-            connection = ibm_db_dbi.connect(place, credential.username, credential.password)
+            connection = ibm_db_dbi.connect(
+                place,
+                credential.username,
+                credential.password,
+                # The driver takes back at the end what wasn't committed.
+                conn_options={ibm_db_dbi.SQL_ATTR_AUTOCOMMIT: ibm_db_dbi.SQL_AUTOCOMMIT_ON},
+            )
         except ibm_db_dbi.Error as error:
             # The cause could hold what the server said before the values were taken out.
             raise login_error(error, credential) from None
@@ -134,3 +127,25 @@ class Db2Session(Db2Connection):
         """
         said = "a user of the operating system isn't changed by SQL"
         raise MissingRightError(self._credential.where, said, _ADVICE)
+
+
+class Db2Administration(Db2Connection):
+    """An administrator's login; see ``target.Administration``.
+
+    Args:
+        await_password: returns when a user's password is known.
+    """
+
+    def __init__(
+        self,
+        connection: "ibm_db_dbi.Connection",
+        credential: Credential,
+        await_password: Callable[[str, str], None],
+    ) -> None:
+        super().__init__(connection, credential, _ADMIN_ADVICE)
+        self._await_password = await_password
+
+    def set_password(self, username: str, password: str) -> None:
+        """Let a user log in with this password, and wait until it can."""
+        self.call("RDSADMIN.CHANGE_PASSWORD", username, password)
+        self._await_password(username, password)

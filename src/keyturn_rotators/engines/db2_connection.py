@@ -58,21 +58,14 @@ class Db2Connection:
             cursor.execute(query, values)
             return [tuple(row) for row in cursor.fetchall()]
 
-    def run(self, statement: str) -> None:
-        """Run a statement."""
-        with self._refusals():
-            self._connection.cursor().execute(statement)
-
-    def call(self, procedure: str, *values: str) -> list[tuple[Any, ...]]:
-        """Call a procedure; return the rows that it answers with, if it does.
+    def call(self, procedure: str, *values: str) -> None:
+        """Call a procedure.
 
         Args:
             values: which no message has.
         """
         with self._refusals(*values):
-            cursor = self._connection.cursor()
-            cursor.callproc(procedure, values)
-            return [tuple(row) for row in cursor.fetchall() or ()]
+            self._connection.cursor().callproc(procedure, values)
 
     @contextmanager
     def _refusals(self, *secrets: str) -> Iterator[None]:
@@ -118,16 +111,6 @@ def dsn(credential: Credential, dbname: str, ca_file: str | None) -> str:
 
 
 CONNECT_SECONDS: Final = 5
-
-
-def account_of(username: str) -> str:
-    """Return what the catalogue calls a user: it keeps names in capitals."""
-    return username.upper()
-
-
-def quoted(name: str) -> str:
-    """Return a name as an identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def login_error(error: "ibm_db_dbi.Error", credential: Credential) -> TargetError:

@@ -14,7 +14,6 @@ from support.simulated_db2 import ADMIN, DATABASE, SimulatedDb2, connect
 
 _WEAK_ADMIN = "weak"
 _PASSWORD = "password-of-an-administrator"
-_TABLE = 'S"ales'
 
 
 def missing() -> str:
@@ -27,20 +26,19 @@ def start(_folder: Path) -> Iterator["Db2Kit"]:
     """Run the simulation until the end of the block."""
     with SimulatedDb2.start() as server:
         server.world.passwords |= {ADMIN.upper(): _PASSWORD, _WEAK_ADMIN.upper(): _PASSWORD}
-        server.world.rights["database", "CONNECT", _WEAK_ADMIN.upper()] = "Y"
+        server.world.connects.add(_WEAK_ADMIN.upper())
         yield Db2Kit(server)
 
 
 class Db2Kit(Kit):
-    """A running simulation; see ``Kit``. What users may do comes by tables."""
+    """A running simulation; see ``Kit``. What users may do isn't changed."""
 
     template = "db2"
     engine = Db2(pauses_seconds=())
-    strategies = (StrategyName.SINGLE_USER, StrategyName.ALTERNATING_USERS)
+    strategies = (StrategyName.SINGLE_USER,)
     changed_by_admin = (StrategyName.SINGLE_USER,)
     powers = ("SALES", "ACCOUNTS")
-    # The tests make names longer, of which Db2 takes 16 letters.
-    odd_usernames = ("Ab", "x_")
+    odd_usernames = ("Mixed_1", "ünïcødé")
     odd_passwords = ("'\"\\%s :1 ", "ünïcødé\N{KEY}", "p" * 64)
     refused_password = "short"
     is_packaged = False
@@ -75,7 +73,7 @@ class Db2Kit(Kit):
     @override
     def make_user(self, username: str, password: str) -> None:
         self.server.world.passwords[username.upper()] = password
-        self.server.world.rights["database", "CONNECT", username.upper()] = "Y"
+        self.server.world.connects.add(username.upper())
         self.allow(username, self.powers[0])
 
     @override
@@ -85,21 +83,20 @@ class Db2Kit(Kit):
     @override
     def accepts(self, username: str, password: str) -> bool:
         world, name = self.server.world, username.upper()
-        may = world.rights.get(("database", "CONNECT", name))
-        return bool(may) and world.passwords.get(name) == password
+        return name in world.connects and world.passwords.get(name) == password
 
     @override
     def allow(self, username: str, power: str) -> None:
-        self.server.world.rights["table", _TABLE, power, "SELECT", username.upper()] = "Y"
+        self.server.world.can.setdefault(username.upper(), set()).add(power)
 
     @override
     def forbid(self, username: str, power: str) -> None:
-        del self.server.world.rights["table", _TABLE, power, "SELECT", username.upper()]
+        self.server.world.can[username.upper()].discard(power)
 
     @override
     def can(self, username: str, password: str, power: str) -> bool:
         assert self.accepts(username, password)
-        return ("table", _TABLE, power, "SELECT", username.upper()) in self.server.world.rights
+        return power in self.server.world.can[username.upper()]
 
 
 KIT = Db2Kit
