@@ -330,6 +330,40 @@ def test_strangers_login_with_the_clones_name_is_left_alone(server: SimulatedSql
     assert server.world.logins["app_clone"].password == "a stranger's"
 
 
+def test_mark_that_no_administrator_owns_shows_nothing(server: SimulatedSqlServer) -> None:
+    server.world.logins["app_clone"] = Login(password="a stranger's")
+    server.world.server_roles[MARK] = {"app_clone"}
+    server.world.role_owners[MARK] = "a delegate"
+
+    with pytest.raises(NotPairedError):
+        set_other(SqlServer(), versions(server))
+
+    assert server.world.logins["app_clone"].password == "a stranger's"
+
+
+def test_mark_that_somebody_else_made_first_is_not_used(server: SimulatedSqlServer) -> None:
+    server.world.server_roles[MARK] = set()
+    server.world.role_owners[MARK] = "a delegate"
+
+    with pytest.raises(StatementFailedError, match="sysadmin owns"):
+        set_other(SqlServer(), versions(server))
+
+    assert "app_clone" not in server.world.logins
+
+
+def test_column_that_is_left_out_of_its_tables_permission_is_not_granted(
+    server: SimulatedSqlServer,
+) -> None:
+    permissions = server.world.databases["sales"].permissions
+    permissions["OBJECT_OR_COLUMN", "dbo", "t", "c", "SELECT", "app user"] = "REVOKE"
+
+    with pytest.raises(RightsDifferError):
+        set_other(SqlServer(), versions(server))
+
+    assert not [each for each in server.statements if "GRANT SELECT" in each]
+    assert not server.world.logins["app_clone"].is_enabled
+
+
 def test_administrator_who_is_none_changes_nothing(server: SimulatedSqlServer) -> None:
     server.world.server_roles["sysadmin"].clear()
 

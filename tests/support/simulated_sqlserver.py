@@ -58,6 +58,7 @@ class World:
 
     logins: dict[str, Login] = field(default_factory=dict)
     server_roles: dict[str, set[str]] = field(default_factory=lambda: {"sysadmin": set()})
+    role_owners: dict[str, str] = field(default_factory=dict)
     server_permissions: dict[_Key, str] = field(default_factory=dict)
     databases: dict[str, Database] = field(default_factory=lambda: {"master": Database()})
 
@@ -195,6 +196,7 @@ class _Session:
         """CREATE SERVER ROLE."""
         self.require_sysadmin("server roles")
         self._world.server_roles[role] = set()
+        self._world.role_owners[role] = self._login
 
     def change_server_role(self, role: str, word: str, login: str) -> None:
         """ALTER SERVER ROLE."""
@@ -341,8 +343,12 @@ def _server_permissions(world: World, _caller: str, login: str) -> _Rows:
     ]
 
 
-def _principals(world: World, _caller: str, name: str) -> _Rows:
-    return [[1]] if name in {*world.logins, *world.server_roles} else []
+def _role_owner(world: World, _caller: str, name: str) -> _Rows:
+    if name in world.logins:
+        return [["S", None]]
+    if name not in world.server_roles:
+        return []
+    return [["R", int(world.role_owners.get(name) in world.server_roles["sysadmin"])]]
 
 
 def _user(world: World, _caller: str, database: str, login: str) -> _Rows:
@@ -378,7 +384,9 @@ _QUERIES: Final[Mapping[str, _Query]] = {
     r"FROM sys\.server_principals p JOIN sys\.sql_logins": _logins,
     r"FROM sys\.server_role_members": _server_roles,
     r"FROM sys\.server_permissions": _server_permissions,
-    r"^SELECT 1 FROM sys\.server_principals": _principals,
+    r"SELECT r\.type, IS_SRVROLEMEMBER\('sysadmin', o\.name\) FROM sys\.server_principals r": (
+        _role_owner
+    ),
     rf"FROM {NAME}\.sys\.database_principals u": _user,
     rf"FROM {NAME}\.sys\.database_role_members": _database_roles,
     rf"FROM {NAME}\.sys\.database_permissions": _database_permissions,

@@ -14,7 +14,8 @@ from typing import Any, Final
 from keyturn_rotators.engines.sqlserver_connection import literal, quoted
 from keyturn_rotators.rights import Right
 
-#: Whoever is in it was made to take turns. Only who may alter server roles puts somebody in.
+#: Whoever is in it was made to take turns, if it is an administrator's role: whoever may make
+#: server roles could have made one of that name, and its owner puts in whom it likes.
 MARK: Final = "keyturn_alternating_user"
 
 _Rows = Callable[..., Sequence[tuple[Any, ...]]]
@@ -30,6 +31,11 @@ SELECT r.name FROM sys.server_role_members m
 JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
 JOIN sys.server_principals p ON p.principal_id = m.member_principal_id
 WHERE p.name = %s ORDER BY r.name
+"""
+_MARK_OWNER: Final = """
+SELECT r.type, IS_SRVROLEMEMBER('sysadmin', o.name) FROM sys.server_principals r
+LEFT JOIN sys.server_principals o ON o.principal_id = r.owning_principal_id
+WHERE r.name = %s
 """
 _SERVER_PERMISSIONS: Final = """
 SELECT d.class_desc, COALESCE(e.name, o.name), d.permission_name, d.state_desc
@@ -94,7 +100,14 @@ def rights_of(rows: _Rows, login: str) -> Iterator[Right]:
 
 def is_marked(rows: _Rows, login: str) -> bool:
     """Return whether a login was made to take turns."""
-    return (MARK,) in {tuple(row) for row in rows(_SERVER_ROLES, login)}
+    is_in = (MARK,) in {tuple(row) for row in rows(_SERVER_ROLES, login)}
+    return is_in and has_mark(rows) is True
+
+
+def has_mark(rows: _Rows) -> bool | None:
+    """Return whether the mark is an administrator's role; None if there is no such name."""
+    found = rows(_MARK_OWNER, MARK)
+    return None if not found else tuple(found[0]) == ("R", 1)
 
 
 def user_in(rows: _Rows, database: str, login: str) -> str | None:

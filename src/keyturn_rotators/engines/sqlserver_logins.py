@@ -16,6 +16,7 @@ from keyturn_rotators.credential import Credential
 from keyturn_rotators.engines.sqlserver_catalogue import (
     MARK,
     as_owner,
+    has_mark,
     is_marked,
     rights_of,
     securable,
@@ -118,8 +119,12 @@ class SqlServerAdministration(SqlServerConnection):
                 )
 
     def _create(self, login: str) -> None:
-        if not self._rows("SELECT 1 FROM sys.server_principals WHERE name = %s", MARK):
+        mark = has_mark(self._rows)
+        if mark is None:
             self._run(f"CREATE SERVER ROLE {quoted(MARK)}")
+        elif not mark:
+            said = f"{MARK} isn't a server role that a member of sysadmin owns"
+            raise StatementFailedError(self._credential.where, said)
         unknown = literal(f"aA1!{token_urlsafe(_PASSWORD_BYTES)}")
         self._run(
             f"BEGIN TRANSACTION; CREATE LOGIN {login} WITH PASSWORD = {unknown}; "
@@ -160,6 +165,9 @@ def _give(permission: str, what: str, whom: str, state: str) -> str:
     match state:
         case "DENY":
             return f"DENY {permission}{what} TO {whom} CASCADE"
+        case "REVOKE":
+            # Of a column, which is left out of what its table's permission gives.
+            return f"REVOKE {permission}{what} FROM {whom} CASCADE"
         case _ if state == _GRANTABLE:
             return f"GRANT {permission}{what} TO {whom} WITH GRANT OPTION"
         case _:
